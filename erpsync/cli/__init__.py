@@ -1,0 +1,1 @@
+"""The command line: one file per noun; ``output`` owns stdout, stderr and the exit codes."""

@@ -1,0 +1,1 @@
+"""The business: no input or output, no clock, no randomness."""

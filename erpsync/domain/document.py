@@ -1,0 +1,164 @@
+"""A document: what all kinds have in common, and its flat form for comparing and keeping.
+
+Flat form: one dict of scalars. A line's field is ``lines.<line id>.<field>``, lines are joined by id and never
+by position. Numbers are integers (millionths, or minor units of the document's currency), days and moments ISO
+texts. Two flat forms are equal exactly when the documents say the same.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, Union, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from erpsync.domain.values import from_millionths, from_minor_units, millionths, minor_units
+from erpsync.errors import BadDocument
+
+Scalar = str | int | bool | None
+Fields = dict[str, Scalar]
+LINES = "lines"
+
+
+class Line(BaseModel):
+    """One line of an order or shipment; ``line`` is its id, stable whatever the order of the lines."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    line: str
+
+
+class Document(BaseModel):
+    """A business document as it crosses a border. Only the fields that were told are set; None is *told to be empty*."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+def read_document(model: type[Document], content: Mapping[str, Any], *, place: str = "", number: str = "") -> Document:
+    """The document in ``content``; raises BadDocument naming the first field that is wrong, and why."""
+    try:
+        document = model.model_validate(content)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False, include_context=True)[0]
+        field = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "missing":
+            text = "is missing"
+        elif first["type"] == "extra_forbidden":
+            text = "is no field of this kind"
+        else:
+            text = str(first["msg"]).removeprefix("Value error, ").lower()
+        more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+        raise BadDocument(f"{field} {text}{more}", field=field, place=place, number=number) from None
+    lines = getattr(document, LINES, None)
+    if lines:
+        ids = [line.line for line in lines]
+        if len(set(ids)) != len(ids):
+            twice = next(i for i in ids if ids.count(i) > 1)
+            raise BadDocument(f"lines has line {twice!r} twice", field=LINES, place=place, number=number)
+    return document
+
+
+def flatten(document: Document) -> Fields:
+    """The flat form of the fields that were told."""
+    currency = getattr(document, "currency", None) or "USD"
+    flat: Fields = {}
+    told = document.model_fields_set
+    for name, to_flat, _ in _plan(type(document)):
+        if name not in told:
+            continue
+        value = getattr(document, name)
+        if name == LINES:
+            for line in value or ():
+                prefix = f"{LINES}.{line.line}."
+                for field, line_to_flat, _ in _plan(type(line)):
+                    if field != "line" and field in line.model_fields_set:
+                        item = getattr(line, field)
+                        flat[prefix + field] = None if item is None else line_to_flat(item, currency)
+        else:
+            flat[name] = None if value is None else to_flat(value, currency)
+    return flat
+
+
+def unflatten(model: type[Document], flat: Mapping[str, Scalar]) -> Document:
+    """The document with this flat form. Lines all of whose fields are empty are gone; lines come in order of id."""
+    currency = str(flat.get("currency") or "USD")
+    values: dict[str, Any] = {}
+    for name, _, from_flat in _plan(model):
+        if name != LINES:
+            if name in flat:
+                value = flat[name]
+                values[name] = None if value is None else from_flat(value, currency)
+            continue
+        line_model = _line_model(model)
+        plan = {field: from_flat for field, _, from_flat in _plan(line_model)}
+        lines: dict[str, dict[str, Any]] = {}
+        for path, value in flat.items():
+            if path.startswith("lines."):
+                line, _, field = path[6:].rpartition(".")
+                lines.setdefault(line, {})[field] = None if value is None else plan[field](value, currency)
+        if lines:
+            values[LINES] = tuple(
+                line_model.model_construct(set(parts) | {"line"}, line=line, **parts)
+                for line, parts in sorted(lines.items(), key=lambda item: line_order(item[0]))
+                if any(value is not None for value in parts.values())
+            )
+    return model.model_construct(set(values), **values)
+
+
+def line_order(line: str) -> tuple[int, int, str]:
+    """Sorts line ids as people do: 2 before 10, numbers before words."""
+    return (0, int(line), line) if line.isascii() and line.isdigit() and len(line) < 19 else (1, 0, line)
+
+
+def field_group(path: str) -> str:
+    """The canonical field a flat path belongs to: ``lines`` for ``lines.1.quantity``."""
+    return LINES if path.startswith("lines.") else path
+
+
+_Plan = tuple[tuple[str, Callable[[Any, str], Scalar], Callable[[Any, str], Any]], ...]
+
+
+@lru_cache(maxsize=None)
+def _plan(model: type[BaseModel]) -> _Plan:
+    return tuple((name, *_converters(info.annotation, info.metadata)) for name, info in model.model_fields.items())
+
+
+@lru_cache(maxsize=None)
+def _line_model(model: type[Document]) -> type[Line]:
+    annotation: Any = model.model_fields[LINES].annotation
+    for part in _parts(annotation):
+        if get_origin(part) is tuple:
+            line: type[Line] = get_args(part)[0]
+            return line
+    raise TypeError(f"{model.__name__}.lines is no tuple of lines")
+
+
+def _parts(annotation: Any) -> tuple[Any, ...]:
+    return get_args(annotation) if get_origin(annotation) in (Union, types.UnionType) else (annotation,)
+
+
+def _converters(annotation: Any, metadata: list[Any]) -> tuple[Callable[[Any, str], Scalar], Callable[[Any, str], Any]]:
+    bare = [part for part in _parts(annotation) if part is not type(None)][0]
+    if get_origin(bare) is not None and hasattr(bare, "__metadata__"):
+        metadata = [*metadata, *bare.__metadata__]
+        bare = bare.__origin__
+    if bare is Decimal:
+        if "minor units" in metadata:
+            return minor_units, from_minor_units
+        return (lambda value, _: millionths(value)), (lambda value, _: from_millionths(value))
+    if bare is date:
+        return (lambda value, _: value.isoformat()), (lambda value, _: date.fromisoformat(value))
+    if bare is datetime:
+        return (
+            lambda value, _: value.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+            lambda value, _: datetime.fromisoformat(value),
+        )
+    return _same, _same
+
+
+def _same(value: Any, _: str) -> Any:
+    return value

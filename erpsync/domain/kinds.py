@@ -1,0 +1,113 @@
+"""Kinds of documents: one registration each, made in the kind's own module under ``documents/``.
+
+Everything that differs between kinds stands in its ``Kind``; no other code names one.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import StrEnum
+
+from erpsync.domain.document import Document, Scalar
+from erpsync.domain.keys import Key
+from erpsync.errors import UsageError
+
+
+class Nature(StrEnum):
+    """Whether a kind has a current value, or is a fact that happened once."""
+
+    KEPT = "kept"
+    HAPPENED = "happened"
+
+
+class Supersedes(StrEnum):
+    """When a newer revision clears an older message that still waits before it."""
+
+    ALWAYS = "always"
+    UNTIL_THERE = "until there"  # as long as the target has none of it (orders, shipments, returns)
+    NEVER = "never"
+
+
+Flat = Mapping[str, Scalar]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What the engine must know of a kind. The functions take the flat form (see ``document.flatten``)."""
+
+    name: str
+    plural: str
+    model: type[Document]
+    nature: Nature
+    number: Callable[[Flat], str]
+    supersedes: Supersedes = Supersedes.ALWAYS
+    natural_key: str = ""  # the field that far systems know it by: the SKU, the customer number
+    lane_key: Callable[[str, Flat], str] | None = None  # (own key, fields) -> key it queues under; None: its own
+    parents: Callable[[Flat], tuple[str, ...]] = lambda _: ()  # keys (short form) a target must have before it
+    stake: Callable[[Flat], tuple[int, str] | None] = lambda _: None  # (minor units, currency) of its own subject
+    cancelled: Callable[[Flat], bool] = lambda _: False
+
+    def lane(self, number: str, fields: Flat) -> str:
+        """The key its messages queue under, short form."""
+        own = f"{self.name}:{number}"
+        return self.lane_key(own, fields) if self.lane_key else own
+
+
+_KINDS: dict[str, Kind] = {}
+
+
+def register(kind: Kind) -> Kind:
+    """Make a kind known everywhere; called once, at the end of the kind's module."""
+    _KINDS[kind.name] = kind
+    return kind
+
+
+def unregister(name: str) -> None:
+    """Forget a kind again (a test's made-up one)."""
+    _KINDS.pop(name, None)
+
+
+def kinds() -> dict[str, Kind]:
+    """Every kind by name, in the order of their names."""
+    _discover()
+    return dict(sorted(_KINDS.items()))
+
+
+def kind_words() -> dict[str, str]:
+    """Every word a kind may be called by, singular and plural, and the kind it means."""
+    return {word: kind.name for kind in kinds().values() for word in (kind.name, kind.plural)}
+
+
+def kind_named(word: str) -> Kind:
+    """The kind called ``word`` (singular or plural); raises UsageError naming the nearest."""
+    _discover()
+    if (kind := _KINDS.get(word)) is not None:
+        return kind
+    words = kind_words()
+    if word in words:
+        return _KINDS[words[word]]
+    near = get_close_matches(word, words, n=1)
+    suggestion = f"{near[0]}? " if near else ""
+    raise UsageError(f"{word!r} is no kind of document", hint=f"{suggestion}Kinds: {', '.join(kinds())}")
+
+
+def key_of(kind: Kind, fields: Flat, *, company: str) -> Key:
+    """The business key of a document with these fields."""
+    return Key(kind.name, kind.number(fields), company)
+
+
+_found: list[bool] = []
+
+
+def _discover() -> None:
+    if _found:
+        return
+    from erpsync.domain import documents  # noqa: PLC0415  (the kinds register with this module as they are imported)
+
+    _found.append(True)
+    for module in pkgutil.iter_modules(documents.__path__):
+        importlib.import_module(f"{documents.__name__}.{module.name}")
