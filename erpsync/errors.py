@@ -62,6 +62,7 @@ class LandscapeError(UsageError):
         found: str | None = None,
         nearest: str | None = None,
         valid: tuple[str, ...] = (),
+        text: str = "",
     ) -> None:
         super().__init__(message, hint=hint)
         self.file = file
@@ -71,6 +72,7 @@ class LandscapeError(UsageError):
         self.found = found
         self.nearest = nearest
         self.valid = valid
+        self.text = text or message  # what is wrong, without where and what was found
 
     @property
     def place(self) -> str:

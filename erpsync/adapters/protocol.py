@@ -74,6 +74,7 @@ class Reads:
     scan: bool = True  # everything
     one: bool = False  # a single document by far_id
     ordered: bool = True  # its revisions can be compared (number or time)
+    all_or_nothing: bool = False  # ``changes`` from a scan's cursor is that scan again, or one empty page, not whole
 
 
 @dataclass(frozen=True)
@@ -162,6 +163,7 @@ class Receipt:
     number: str = ""
     evidence: Evidence = Evidence()
     error: CallError | None = None
+    whole: bool = True  # False: a write of several calls stands half way there; the same write goes on from it
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import types
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from functools import lru_cache
+from functools import cache
 from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -122,12 +122,12 @@ def field_group(path: str) -> str:
 _Plan = tuple[tuple[str, Callable[[Any, str], Scalar], Callable[[Any, str], Any]], ...]
 
 
-@lru_cache(maxsize=None)
+@cache
 def _plan(model: type[BaseModel]) -> _Plan:
     return tuple((name, *_converters(info.annotation, info.metadata)) for name, info in model.model_fields.items())
 
 
-@lru_cache(maxsize=None)
+@cache
 def _line_model(model: type[Document]) -> type[Line]:
     annotation: Any = model.model_fields[LINES].annotation
     for part in _parts(annotation):
@@ -142,7 +142,7 @@ def _parts(annotation: Any) -> tuple[Any, ...]:
 
 
 def _converters(annotation: Any, metadata: list[Any]) -> tuple[Callable[[Any, str], Scalar], Callable[[Any, str], Any]]:
-    bare = [part for part in _parts(annotation) if part is not type(None)][0]
+    bare = next(part for part in _parts(annotation) if part is not type(None))
     if get_origin(bare) is not None and hasattr(bare, "__metadata__"):
         metadata = [*metadata, *bare.__metadata__]
         bare = bare.__origin__

@@ -20,5 +20,12 @@ class Verdict(StrEnum):
     HELD = "held"  # a removal that waits for a person
 
 
-BROUGHT_BACK = (Verdict.UNREADABLE, Verdict.REFUSED, Verdict.CONFLICTING, Verdict.UNKNOWN_KEY, Verdict.WAITS, Verdict.HELD)
+BROUGHT_BACK = (
+    Verdict.UNREADABLE,
+    Verdict.REFUSED,
+    Verdict.CONFLICTING,
+    Verdict.UNKNOWN_KEY,
+    Verdict.WAITS,
+    Verdict.HELD,
+)
 """What ``events apply`` reads again."""

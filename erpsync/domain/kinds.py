@@ -48,6 +48,7 @@ class Kind:
     natural_key: str = ""  # the field that far systems know it by: the SKU, the customer number
     lane_key: Callable[[str, Flat], str] | None = None  # (own key, fields) -> key it queues under; None: its own
     parents: Callable[[Flat], tuple[str, ...]] = lambda _: ()  # keys (short form) a target must have before it
+    parent_kinds: tuple[str, ...] = ()  # the kinds those keys may be of
     stake: Callable[[Flat], tuple[int, str] | None] = lambda _: None  # (minor units, currency) of its own subject
     cancelled: Callable[[Flat], bool] = lambda _: False
 

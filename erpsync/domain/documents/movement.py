@@ -50,5 +50,6 @@ register(
         natural_key="number",
         lane_key=lambda _, fields: f"stock:{fields['sku']}@{fields['location']}",
         parents=lambda fields: (f"item:{fields['sku']}",),
+        parent_kinds=("item",),
     )
 )

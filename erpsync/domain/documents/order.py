@@ -60,7 +60,9 @@ def net_total(fields: Flat) -> tuple[int, str]:
 
 def _parents(fields: Flat) -> tuple[str, ...]:
     skus = {
-        f"item:{value}": None for path, value in fields.items() if path.startswith("lines.") and path.endswith(".sku") and value
+        f"item:{value}": None
+        for path, value in fields.items()
+        if path.startswith("lines.") and path.endswith(".sku") and value
     }
     return (f"customer:{fields['customer']}", *skus)
 
@@ -75,6 +77,7 @@ register(
         supersedes=Supersedes.UNTIL_THERE,
         natural_key="number",
         parents=_parents,
+        parent_kinds=("customer", "item"),
         stake=net_total,
         cancelled=lambda fields: fields.get("cancelled") is True,
     )

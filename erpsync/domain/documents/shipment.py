@@ -47,6 +47,7 @@ register(
         supersedes=Supersedes.UNTIL_THERE,
         natural_key="number",
         parents=lambda fields: (f"order:{fields['order']}",),
+        parent_kinds=("order",),
         stake=_stake,
         cancelled=lambda fields: fields.get("cancelled") is True,
     )

@@ -26,5 +26,6 @@ register(
         nature=Nature.KEPT,
         number=lambda fields: f"{fields['sku']}@{fields['location']}",
         parents=lambda fields: (f"item:{fields['sku']}",),
+        parent_kinds=("item",),
     )
 )

@@ -1,0 +1,217 @@
+"""One request, one answer: bounded in time and size, never repeated, never redirected.
+
+The rule of this room: it knows for sure whether anything was sent. A request that could not be sent raises
+``NotSent``; everything that goes wrong later raises ``Lost``, since the request may have arrived.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache
+from urllib.parse import urlsplit
+
+import aiohttp
+import httpx
+from httpx_aiohttp import AiohttpTransport
+
+from erpsync import __version__
+from erpsync.config.landscape import Limits
+
+KEPT = 64 * 1024  # bytes of an answer that are evidence
+for _chatty in ("httpx", "httpcore", "aiohttp.client", "aiohttp.access"):
+    logging.getLogger(_chatty).setLevel(logging.WARNING)  # their INFO lines would print addresses with their queries
+
+
+class NotSent(Exception):  # noqa: N818  (what is true, not what failed: named by what happens next)
+    """No connection could be made; nothing left this machine."""
+
+
+class Lost(Exception):  # noqa: N818
+    """The request may have arrived, and there is no whole answer. ``answer`` is what came of it."""
+
+    def __init__(self, message: str, *, code: str, answer: Answer | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.answer = answer
+
+
+@dataclass(slots=True)
+class Answer:
+    """What came back: all of the body, unless ``Lost`` says otherwise."""
+
+    status: int
+    headers: httpx.Headers
+    body: bytes = b""
+    seconds: float = 0.0
+    ended_at: datetime | None = None
+
+    @property
+    def content_type(self) -> str:
+        """The media type alone, lower case."""
+        return str(self.headers.get("content-type", "")).partition(";")[0].strip().lower()
+
+
+@dataclass
+class Transport:
+    """The connections to one system. ``auth`` is added to what goes out and shown nowhere."""
+
+    url: str
+    limits: Limits
+    now: Callable[[], datetime]
+    auth: tuple[tuple[str, str], ...] = ()
+    _http: AiohttpTransport | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.url)
+        self.origin = f"{parts.scheme}://{parts.netloc}"
+        self.base = parts.path.rstrip("/")
+        connect, deadline = self.limits.timeout.total_seconds(), self.limits.deadline.total_seconds()
+        self._deadline = deadline
+        # Waiting for a connection ends before the deadline: a host that never answers is known as not reached.
+        wait = min(connect, deadline * 0.9)
+        self._timeouts = {"timeout": {"connect": wait, "pool": wait, "read": connect, "write": None}}
+
+    async def call(
+        self,
+        method: str,
+        target: str,
+        headers: Sequence[tuple[str, str]],
+        body: bytes = b"",
+        *,
+        until: float | None = None,
+    ) -> Answer:
+        """The answer to one request, whatever its status. ``until``: a deadline that others share.
+
+        Raises NotSent or Lost.
+        """
+        started = time.perf_counter()
+        deadline = asyncio.get_running_loop().time() + self._deadline
+        if until is not None:
+            deadline = min(until, deadline)
+        request = httpx.Request(
+            method,
+            _url(self.origin, target),
+            headers=[*headers, *self.auth],
+            content=body or None,
+            extensions=self._timeouts,
+        )
+        answer: Answer | None = None
+        try:
+            async with asyncio.timeout_at(deadline):
+                response = await self._opened().handle_async_request(request)
+                answer = Answer(response.status_code, response.headers)
+                try:
+                    await self._read(response, answer)
+                finally:
+                    await response.stream.aclose()  # type: ignore[union-attr]  # the transport's streams are all async
+        except TimeoutError:
+            raise Lost(f"no whole answer within {self._deadline:g} s", code="deadline", answer=answer) from None
+        except (httpx.TransportError, aiohttp.ClientError, OSError) as error:
+            raise _told_apart(error, answer) from None
+        finally:
+            if answer is not None:
+                answer.seconds = time.perf_counter() - started
+                answer.ended_at = self.now()
+        return answer
+
+    async def close(self) -> None:
+        """Give back the connections."""
+        if self._http is not None:
+            http, self._http = self._http, None
+            await http.aclose()
+
+    def _opened(self) -> AiohttpTransport:
+        if self._http is None:
+            context = httpx.create_ssl_context(verify=True, trust_env=False)
+            session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, ssl=context, keepalive_timeout=15),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trust_env=False,
+                skip_auto_headers=("Accept", "Content-Type"),
+                headers={"User-Agent": f"erpsync/{__version__}"},
+                max_line_size=16 * 1024,
+                max_field_size=16 * 1024,
+                middlewares=(_once,),
+            )
+            self._http = AiohttpTransport(client=session, trust_env=False)
+        return self._http
+
+    async def _read(self, response: httpx.Response, answer: Answer) -> None:
+        most = self.limits.max_answer
+        unpack = _unpacker(response.headers.get("content-encoding", ""))
+        got = bytearray()
+        first = True
+        async for chunk in response.stream:  # type: ignore[union-attr]
+            if first and unpack is not None and not _packed(chunk):
+                unpack = None  # some servers say gzip and send plain text
+            first = False
+            try:
+                got += chunk if unpack is None else unpack.decompress(chunk, most + 1 - len(got))
+            except zlib.error:
+                answer.body = bytes(got)
+                raise Lost("the answer cannot be unpacked", code="unreadable_answer", answer=answer) from None
+            if len(got) > most or (unpack is not None and unpack.unconsumed_tail):
+                answer.body = bytes(got[:most])
+                raise Lost(f"the answer is longer than {most:,} bytes", code="answer_too_long", answer=answer)
+            answer.body = bytes(got[:KEPT]) if len(got) < KEPT else answer.body
+        answer.body = bytes(got)
+        if unpack is not None and not unpack.eof:
+            raise Lost("the answer is cut off", code="cut_answer", answer=answer)
+
+
+class _SecondTry(aiohttp.ClientError):
+    """Stands for an error after which aiohttp would send the request again by itself."""
+
+
+async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Keeps aiohttp from repeating PUT, DELETE and GET when a kept-alive connection breaks."""
+    try:
+        return await handler(request)
+    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise _SecondTry(type(error).__name__) from error
+
+
+def _told_apart(error: Exception, answer: Answer | None) -> NotSent | Lost:  # noqa: PLR0911  (one return a case)
+    cause = error.__cause__ or error
+    if answer is None and isinstance(cause, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
+        if isinstance(cause, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
+            return NotSent("its certificate was not accepted")
+        if isinstance(cause, aiohttp.ClientConnectorDNSError):
+            return NotSent("its name is not known")
+        return NotSent("no connection" if isinstance(cause, aiohttp.ClientConnectorError) else "no connection in time")
+    if answer is None and isinstance(cause, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
+        return NotSent("its address is none")
+    if isinstance(cause, TimeoutError):
+        return Lost("no answer in time", code="timeout", answer=answer)
+    if isinstance(cause, aiohttp.ClientPayloadError):
+        return Lost("the answer is cut off", code="cut_answer", answer=answer)
+    if isinstance(cause, aiohttp.ClientResponseError):
+        return Lost("the answer is no HTTP", code="unreadable_answer", answer=answer)
+    return Lost("the connection was closed before the answer was whole", code="answer_lost", answer=answer)
+
+
+def _unpacker(encoding: str) -> zlib._Decompress | None:
+    match encoding.strip().lower():
+        case "" | "identity":
+            return None
+        case "gzip" | "x-gzip" | "deflate":
+            return zlib.decompressobj(32 + zlib.MAX_WBITS)
+        case _:
+            raise Lost("the answer is packed in a way that was not asked for", code="unreadable_answer")
+
+
+def _packed(chunk: bytes) -> bool:
+    return chunk[:2] == b"\x1f\x8b" or chunk[:1] == b"\x78"
+
+
+@lru_cache(maxsize=4096)
+def _url(origin: str, target: str) -> httpx.URL:
+    return httpx.URL(origin + target)

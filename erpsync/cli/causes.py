@@ -1,0 +1,59 @@
+"""A cause from the store as a sentence and the command to run; everything returned is safe for a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from erpsync.cli.output import command_line
+from erpsync.terminal import plural, safe
+
+if TYPE_CHECKING:
+    from erpsync.store.reading.status import Cause
+
+_ERROR = 90
+
+
+def cause_text(cause: Cause) -> str:
+    """What is the matter, in a sentence."""
+    system = safe(cause.system or "")
+    error = f": {safe(cause.error, limit=_ERROR)}" if cause.error else ""
+    match cause.code:
+        case "system_down":
+            return f"{system} is down, breaker open, {cause.messages:,} wait{error}"
+        case "system_stopped":
+            return f"{system} is stopped until resumed, {cause.messages:,} wait{error}"
+        case "dead_letters":
+            plus = "+" if cause.behind_more else ""
+            behind = f", {cause.behind:,}{plus} wait behind" if cause.behind or cause.behind_more else ""
+            what = f"dead letter {cause.first_id}" if cause.messages == 1 else plural(cause.messages, "dead letter")
+            return f"{what} to {system}{behind}{error}"
+        case "outcome_unknown":
+            if cause.messages == 1:
+                return f"answer lost: {safe(cause.first_key)} may be with {system}"
+            return f"{cause.messages:,} answers lost: they may be with {system}"
+        case "held":
+            return f"{plural(cause.messages, 'message')} to {system} wait{'s' if cause.messages == 1 else ''} for a person"
+        case _:
+            kinds = ", ".join(f"{kind} {count:,}" for kind, count in cause.kinds)
+            return f"{plural(cause.messages, 'exception')} open: {kinds}"
+
+
+def cause_run(cause: Cause) -> str:
+    """The command that shows more of it, or mends it."""
+    match cause.code:
+        case "system_down" | "system_stopped":
+            return command_line("erpsync", "systems", "probe", cause.system or "")
+        case "dead_letters":
+            if cause.messages == 1 and cause.first_id is not None:
+                return f"erpsync dlq show {cause.first_id}"
+            return command_line("erpsync", "dlq", "list", "--where", f"system = {cause.system}")
+        case "outcome_unknown":
+            if cause.messages == 1 and cause.first_id is not None:
+                return f"erpsync messages show {cause.first_id}"
+            return command_line("erpsync", "messages", "list", "--where", f"state = unknown and system = {cause.system}")
+        case "held":
+            if cause.messages == 1 and cause.first_id is not None:
+                return f"erpsync messages show {cause.first_id}"
+            return command_line("erpsync", "messages", "list", "--where", f"state = held and system = {cause.system}")
+        case _:
+            return "erpsync exceptions list"

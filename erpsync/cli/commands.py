@@ -1,0 +1,122 @@
+"""How commands are found and how their help looks: plain words in columns, nothing of it markup."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import Any, NoReturn
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from erpsync.cli.options import HOW, OUTPUT, WHAT
+from erpsync.cli.output import say
+from erpsync.cli.tables import wrapped
+from erpsync.errors import UsageError
+from erpsync.workbench import Workbench
+
+_HELP_WIDTH = 80
+_PANELS = (WHAT, HOW, OUTPUT)
+
+
+class Command(TyperCommand):
+    """One command, with help in the words of the design."""
+
+    def get_help(self, ctx: Any) -> NoReturn:
+        """Print the help and end the command; typer would print what this returns."""
+        say(*_command_help(self, ctx))
+        raise typer.Exit(0)
+
+
+class Commands(TyperGroup):
+    """A group of commands; one that is not there is answered with the nearest."""
+
+    def get_help(self, ctx: Any) -> NoReturn:
+        """Print the help and end the command."""
+        say(*_group_help(self, ctx))
+        raise typer.Exit(0)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Typer's, but a group alone says what it has."""
+        if not args and not ctx.resilient_parsing:
+            if ctx.parent is None:
+                self.get_help(ctx)
+            raise UsageError(f"{_path(ctx)} needs a command", hint=f"one of {', '.join(self._visible())}")
+        return super().parse_args(ctx, args)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Typer's, but our own words for a command that does not exist."""
+        name = args[0]
+        if self.get_command(ctx, name) is None and not ctx.resilient_parsing and not name.startswith("-"):
+            near = get_close_matches(name, self._visible(), n=1)
+            raise UsageError(
+                f"{_path(ctx)} has no command {name}", hint=f"{near[0] + '? ' if near else ''}All: {ctx.command_path} --help"
+            )
+        return super().resolve_command(ctx, args)
+
+    def _visible(self) -> list[str]:
+        return [name for name, command in self.commands.items() if not command.hidden]
+
+
+def _path(ctx: Any) -> str:
+    return str(ctx.command_path).removeprefix("erpsync").strip() or "erpsync"
+
+
+def workbench(ctx: typer.Context) -> Workbench:
+    """The workbench of this run."""
+    found = ctx.find_object(Workbench)
+    if found is None:  # cannot be: ``output.run`` hands one to every command
+        raise TypeError("no workbench")
+    return found
+
+
+def group(name: str, text: str) -> typer.Typer:
+    """A group of commands, made our way."""
+    return typer.Typer(name=name, cls=Commands, help=text, rich_markup_mode=None, no_args_is_help=False, add_completion=False)
+
+
+def _command_help(command: TyperCommand, ctx: Any) -> list[str]:
+    arguments = [p for p in command.params if p.param_type_name == "argument"]
+    options = [p for p in command.params if p.param_type_name == "option" and not getattr(p, "hidden", False)]
+    usage = " ".join([*(str(p.metavar or p.name).replace("_", "-") for p in arguments), "[options]"])
+    lines = [*wrapped(_first_words(command.help), room=_HELP_WIDTH), "", f"Usage: {ctx.command_path} {usage}"]
+    rows: dict[str, list[tuple[str, str]]] = {panel: [] for panel in _PANELS}
+    for parameter in arguments:
+        if text := getattr(parameter, "help", None):
+            rows[WHAT].append((str(parameter.metavar or parameter.name).strip("[]"), text))
+    for parameter in options:
+        panel = getattr(parameter, "rich_help_panel", None) or HOW
+        rows.setdefault(panel, []).append((_option(parameter), getattr(parameter, "help", "") or ""))
+    for panel, entries in rows.items():
+        if entries:
+            lines += ["", panel, *_entries(entries)]
+    lines += ["", "Also: --help"]
+    if command.epilog:
+        lines += ["", *command.epilog.split("\n")]
+    return lines
+
+
+def _option(parameter: Any) -> str:
+    names = ", ".join(sorted(parameter.opts, key=len))
+    return names if parameter.is_flag else f"{names} {parameter.metavar or ''}".rstrip()
+
+
+def _entries(entries: list[tuple[str, str]]) -> list[str]:
+    column = min(max(len(name) for name, _ in entries), 28) + 2
+    lines = []
+    for name, text in entries:
+        first = f"  {name:<{column}}" if len(name) < column else f"  {name}  "
+        lines += wrapped(text, room=_HELP_WIDTH, first=first, then=" " * (column + 2))
+    return lines
+
+
+def _first_words(text: str | None) -> str:
+    return " ".join((text or "").split())
+
+
+def _group_help(command: Commands, ctx: Any) -> list[str]:
+    if ctx.parent is None:
+        from erpsync.cli.front_page import FRONT_PAGE  # noqa: PLC0415  (text that only help shows)
+
+        return FRONT_PAGE.splitlines()
+    rows = [(name, _first_words(sub.help)) for name, sub in command.commands.items() if not sub.hidden]
+    return [_first_words(command.help), "", f"Usage: {ctx.command_path} COMMAND", "", *_entries(rows)]

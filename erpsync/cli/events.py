@@ -1,0 +1,234 @@
+"""``events``: what systems told us, with the verdict; and reading again what was kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from erpsync.cli import evidence
+from erpsync.cli.acting import refuse_too_many
+from erpsync.cli.asking import ask
+from erpsync.cli.commands import Command, group, workbench
+from erpsync.cli.options import (
+    Answer,
+    AnswerFormat,
+    DryRun,
+    Format,
+    Full,
+    Limit,
+    MaybeIds,
+    Output,
+    Reason,
+    Sort,
+    Where,
+    Yes,
+    from_stdin,
+    many_ids,
+    one_id,
+)
+from erpsync.cli.output import NO, command_line, emit, envelope, listing, say, utc
+from erpsync.cli.selecting import clock, count_line, selection
+from erpsync.cli.tables import Column
+from erpsync.cli.wording import waiting_seconds
+from erpsync.errors import UsageError
+from erpsync.terminal import Clock, plural, safe
+
+if TYPE_CHECKING:
+    from erpsync.store.reading.events import EventRow
+    from erpsync.workbench import Workbench
+
+app = group("events", "What systems told us, with the verdict on it.")
+_SHOWN = 10
+
+
+@app.command(name="list", cls=Command, epilog="Example: erpsync events list --where 'verdict = unreadable and from = shop'")
+def list_(
+    ctx: typer.Context, *, where: Where = "", limit: Limit = None, sort: Sort = "", output: Format = Output.TABLE
+) -> None:
+    """Events, the newest first."""
+    from erpsync.store.reading.events import events  # noqa: PLC0415  (not for help)
+
+    bench = workbench(ctx)
+    with bench.store.read() as db:
+        page = events(db, selection(bench, where, limit=limit, sort=sort, output=output))
+    times = clock(bench)
+    remarks = [count_line(len(page.items), page.total, page.everything, "events", times=times)]
+    if page.items:
+        remarks.append(f"next: erpsync events show {page.items[0].event_id}")
+    listing(
+        bench,
+        "events.list",
+        page.items,
+        total=page.total,
+        columns=_columns(times),
+        item=lambda row: event_item(bench, row),
+        identity=lambda row: str(row.event_id),
+        output=output,
+        remarks=remarks,
+    )
+
+
+def _columns(times: Clock) -> list[Column[EventRow]]:
+    return [
+        Column("ID", lambda row: str(row.event_id), right=True),
+        Column("AT", lambda row: times.since(row.received_at)),
+        Column("AGO", lambda row: times.lasting(row.received_at), right=True, rank=3),
+        Column("FROM", lambda row: safe(row.system), rank=1),
+        Column("KEY", lambda row: safe(row.key)),
+        Column("VERDICT", lambda row: row.verdict.replace("_", " ") + (" (removed)" if row.removed else "")),
+        Column("AGAIN", lambda row: f"{row.repeats:,}", right=True, rank=4),
+        Column("DETAIL", lambda row: safe(row.detail) or "-", free=True, rank=2),
+    ]
+
+
+def event_item(bench: Workbench, row: EventRow) -> dict[str, object]:
+    """An event in JSON."""
+    return {
+        "id": row.event_id,
+        "key": row.key,
+        "kind": row.kind,
+        "from": row.system,
+        "verdict": row.verdict,
+        "detail": row.detail or None,
+        "removed": row.removed,
+        "far_id": row.far_id or None,
+        "far_revision": row.far_revision,
+        "source_event_id": row.source_event_id,
+        "at": utc(row.at),
+        "received": utc(row.received_at),
+        "age_seconds": waiting_seconds(bench.now(), row.received_at),
+        "repeats": row.repeats,
+        "repeated": utc(row.repeated_at),
+        "caused_by": row.caused_by,
+    }
+
+
+@app.command(name="show", cls=Command, epilog="Example: erpsync events show 28451 --full")
+def show(
+    ctx: typer.Context,
+    event: Annotated[str, typer.Argument(metavar="ID", help="an event", show_default=False)],
+    *,
+    full: Full = False,
+    output: AnswerFormat = Answer.TABLE,
+) -> None:
+    """One event: what was told, how it was read, what became of it."""
+    from erpsync.store.reading.events import event as event_of  # noqa: PLC0415  (not for help)
+    from erpsync.store.reading.events import event_contents  # noqa: PLC0415  (as above)
+    from erpsync.store.reading.messages import messages_of_event  # noqa: PLC0415  (as above)
+
+    bench = workbench(ctx)
+    with bench.store.read() as db:
+        row = event_of(db, bench.landscape.company, one_id(event))
+        contents = event_contents(db, row.event_id)
+        messages = messages_of_event(db, row.event_id)
+    brought_back = row.verdict in _kept_verdicts()
+    run = f"erpsync events apply {row.event_id}" if brought_back else command_line("erpsync", "trace", row.key)
+    if output is Answer.JSON:
+        emit(
+            envelope(
+                bench,
+                "events.show",
+                event=event_item(bench, row),
+                raw=evidence.text_of(contents.raw),
+                canonical=evidence.json_of(contents.canonical),
+                messages=[{"id": message.message_id, "system": message.system, "state": message.state} for message in messages],
+                run=run,
+            )
+        )
+        return
+    times = clock(bench)
+    verdict = row.verdict.replace("_", " ")
+    say(f"event {row.event_id} is {verdict}: {safe(row.system)} told of {safe(row.key)} at {times.exact(row.received_at)} ({times.lasting(row.received_at)}).", "")
+    if row.detail:
+        say(f"detail    {safe(row.detail, limit=None if full else 300)}")
+    if row.removed:
+        say("removed   that system has it no more")
+    if row.far_id:
+        say(f"far id    {safe(row.far_id)}{f', revision {safe(row.far_revision)}' if row.far_revision else ''}")
+    if row.at:
+        say(f"its time  {times.exact(row.at)}")
+    if row.repeats:
+        say(f"again     {row.repeats:,} times, last {times.exact(row.repeated_at)}: duplicates, dropped")
+    for message in messages:
+        say(f"message   {message.message_id} to {safe(message.system)}, {message.state}")
+    if contents.raw:
+        say("", "what was told", *evidence.content(contents.raw, mark="  < ", full=full))
+    if contents.canonical:
+        say("", "as it was read", *evidence.content(contents.canonical, mark="  = ", full=full))
+    say("", f"next: {run}")
+
+
+def _kept_verdicts() -> tuple[str, ...]:
+    from erpsync.domain.events import BROUGHT_BACK  # noqa: PLC0415  (not for help)
+
+    return tuple(str(verdict) for verdict in BROUGHT_BACK)
+
+
+@app.command(name="apply", cls=Command, epilog="Example: erpsync events apply --where 'verdict = unreadable and from = shop' --yes")
+def apply(
+    ctx: typer.Context,
+    ids: MaybeIds = None,
+    *,
+    where: Where = "",
+    reason: Reason = "",
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    output: AnswerFormat = Answer.TABLE,
+) -> int:
+    """Read kept events again, with the mapping and the owners of now."""
+    from erpsync.store.reading.events import event as event_of  # noqa: PLC0415  (not for help)
+    from erpsync.store.reading.events import events, events_with_ids  # noqa: PLC0415  (as above)
+
+    bench = workbench(ctx)
+    bench.refuse_change("events apply")
+    if bool(ids) == bool(where):
+        raise UsageError("events apply needs ids, or --where", hint="erpsync events apply --where 'verdict = unreadable'")
+    kept = _kept_verdicts()
+    with bench.store.read() as db:
+        if where:
+            page = events(db, selection(bench, where, limit=0, sort="id", output=Output.IDS))
+            rows = [row for row in page.items if row.verdict in kept]
+        else:
+            wanted = many_ids(ids or ())
+            refuse_too_many(len(wanted))
+            rows = events_with_ids(db, bench.landscape.company, wanted)
+            for missing in sorted(set(wanted) - {row.event_id for row in rows})[:1]:
+                event_of(db, bench.landscape.company, missing)
+            for row in rows:
+                if row.verdict not in kept:
+                    raise UsageError(
+                        f"event {row.event_id} needs no second reading: it is {row.verdict.replace('_', ' ')}",
+                        hint=f"erpsync events show {row.event_id}",
+                    )
+    refuse_too_many(len(rows))
+    if output is Answer.TABLE:
+        say(f"{'Would read' if rows else 'Nothing to read'} again{f' {plural(len(rows), "event")}' if rows else ': no kept event matches'}.")
+        say(*(f"  {row.event_id}  {safe(row.key)} from {safe(row.system)}, {row.verdict.replace('_', ' ')}" for row in rows[:_SHOWN]))
+        if len(rows) > _SHOWN:
+            say(f"  {_SHOWN} of {len(rows):,}")
+    if not rows or dry_run:
+        if output is Answer.JSON:
+            emit(envelope(bench, "events.apply", total=len(rows), shown=len(rows), items=[event_item(bench, row) for row in rows]))
+        return 0
+    ask(bench, "apply", what=plural(len(rows), "event"), answer=str(len(rows)), yes=yes, stdin_taken=from_stdin(ids), left="left; nothing was applied")
+    from erpsync.engine.intake.again import apply_events  # noqa: PLC0415  (the engine: only for acts)
+
+    bench.open_to_write("events apply")
+    done = apply_events(bench, [row.event_id for row in rows], actor=bench.actor, reason=reason, command=bench.command)
+    still = [one for one in done if str(one[1]) in kept]
+    if output is Answer.JSON:
+        emit(
+            envelope(
+                bench,
+                "events.apply",
+                total=len(done),
+                shown=len(done),
+                items=[{"id": number, "verdict": str(verdict), "detail": detail or None} for number, verdict, detail in done],
+            )
+        )
+    else:
+        say(f"{len(done) - len(still):,} of {plural(len(done), 'event')} applied.")
+        say(*(f"  {number}  {str(verdict).replace('_', ' ')}{f': {safe(detail, limit=100)}' if detail else ''}" for number, verdict, detail in done[:50]))
+        say("next: erpsync run --until-idle" if len(still) < len(done) else f"next: erpsync events show {done[0][0]}")
+    return NO if still else 0

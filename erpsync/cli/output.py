@@ -1,0 +1,335 @@
+"""What leaves the process: stdout, stderr and the exit code are owned by this file alone.
+
+Data and answers go to stdout, remarks and progress to stderr. Every line that may hold foreign text was made safe by
+whoever wrote it; errors are made safe here. A closed pipe ends a command quietly with 0.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
+
+import typer
+
+import erpsync
+from erpsync.cli.options import Output
+from erpsync.cli.tables import Column, table, wrapped
+from erpsync.errors import ErpsyncError
+from erpsync.terminal import safe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from erpsync.workbench import Workbench
+
+Row = TypeVar("Row")
+
+GOOD, NO, USAGE, UNREACHABLE, STORE, PENDING, DEFECT = 0, 1, 2, 3, 4, 8, 70
+INTERRUPTED, TERMINATED = 130, 143
+
+# Typer has a click of its own that nothing else may name: its usage errors are known by the bases of BadParameter.
+_UsageOfTyper: type[Exception] = typer.BadParameter.__mro__[1]  # type: ignore[assignment]  # a base class of an exception
+_ErrorOfTyper: type[Exception] = typer.BadParameter.__mro__[2]  # type: ignore[assignment]  # as above
+
+
+class _ClosedPipe(BaseException):
+    """Whoever read our output has gone: there is nobody left to tell anything."""
+
+
+class _Terminated(BaseException):
+    """SIGTERM: leave cleanly."""
+
+
+# ---- writing ---------------------------------------------------------------------------------------------------------
+
+
+def say(*lines: str) -> None:
+    """Lines of the answer, on stdout."""
+    _write(sys.stdout, lines)
+
+
+def remark(*lines: str) -> None:
+    """Counts, the next command, progress: on stderr."""
+    _write(sys.stderr, lines)
+
+
+def warn(text: str) -> None:
+    """A warning, on stderr whatever the output format."""
+    remark(f"warning: {safe(text)}")
+
+
+def emit(value: Mapping[str, Any]) -> None:
+    """One JSON object on stdout."""
+    say(as_json(value, indent=2))
+
+
+def as_json(value: object, *, indent: int | None = None) -> str:
+    """JSON in plain ASCII that no terminal can take for anything else."""
+    return json.dumps(value, ensure_ascii=True, indent=indent, default=_plain).replace("\x7f", "\\u007f")
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return utc(value)
+    if isinstance(value, bytes):
+        return value.decode("utf-8", errors="backslashreplace")
+    return str(value)
+
+
+def utc(moment: datetime | None) -> str | None:
+    """``2026-10-15T08:12:40Z``; None stays None."""
+    return None if moment is None else moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _write(stream: TextIO, lines: Iterable[str]) -> None:
+    try:
+        for line in lines:
+            stream.write(line + "\n")
+    except BrokenPipeError:
+        raise _ClosedPipe from None
+    except OSError as error:
+        raise ErpsyncError(f"output cannot be written: {error.strerror}") from None
+
+
+def flush() -> None:
+    """Make sure that what was said has left."""
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except BrokenPipeError:
+        raise _ClosedPipe from None
+    except OSError as error:
+        raise ErpsyncError(f"output cannot be written: {error.strerror}") from None
+
+
+def room(stream: TextIO | None = None) -> int | None:
+    """How many columns there are: of the terminal, else COLUMNS, else None: no limit."""
+    stream = stream or sys.stdout
+    with suppress(OSError, ValueError):
+        if stream.isatty() and (columns := os.get_terminal_size(stream.fileno()).columns):
+            return columns
+    said = os.environ.get("COLUMNS", "")
+    return int(said) if said.isascii() and said.isdigit() and 0 < int(said) < 10_000 else None
+
+
+def on_terminal(stream: TextIO) -> bool:
+    """Whether a stream is a terminal that can move its cursor."""
+    with suppress(ValueError):
+        return stream.isatty() and os.environ.get("TERM") != "dumb"
+    return False
+
+
+# ---- answers ---------------------------------------------------------------------------------------------------------
+
+
+def envelope(bench: Workbench, schema: str, **answer: object) -> dict[str, object]:
+    """The JSON object every answer is in."""
+    return {"schema": f"erpsync/{schema}/1", "landscape": bench.landscape.name, "at": utc(bench.now()), **answer}
+
+
+def listing(
+    bench: Workbench,
+    schema: str,
+    rows: Sequence[Row],
+    *,
+    total: int,
+    columns: Sequence[Column[Row]],
+    item: Callable[[Row], Mapping[str, object]],
+    identity: Callable[[Row], str],
+    output: Output,
+    remarks: Iterable[str] = (),
+    more: Mapping[str, object] | None = None,
+) -> None:
+    """A listing in the format asked for: the table and, on stderr, its remarks; or JSON, JSON lines, ids."""
+    match output:
+        case Output.JSON:
+            emit(envelope(bench, schema, total=total, shown=len(rows), **(more or {}), items=[item(row) for row in rows]))
+        case Output.JSONL:
+            say(*(as_json(item(row)) for row in rows))
+            if len(rows) < total:
+                warn(f"{len(rows):,} of {total:,} lines; leave --limit out to have them all")
+        case Output.IDS:
+            say(*(safe(identity(row)) for row in rows))
+            if len(rows) < total:
+                warn(f"{len(rows):,} of {total:,} ids; leave --limit out to pass them all")
+        case _:
+            say(*table(columns, rows, room=room()))
+            flush()
+            remark(*remarks)
+
+
+def command_line(*words: str) -> str:
+    """A command to paste: each word quoted for a shell where it must be, and safe."""
+    return safe(" ".join(shlex.quote(word) for word in words))
+
+
+# ---- running ---------------------------------------------------------------------------------------------------------
+
+
+def run(app: typer.Typer, argv: Sequence[str], *, bench: Workbench) -> int:
+    """Run one command; returns its exit code. Nothing escapes: what went wrong is told in one line."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    bench.command = command_line("erpsync", *argv)
+    try:
+        with _terminable(), bench.closing():
+            code = _outcome(app, argv, bench)
+            flush()
+            return code
+    except _ClosedPipe:
+        _to_nowhere(sys.stdout, sys.stderr)
+        return GOOD
+    except (KeyboardInterrupt, _Terminated) as stop:
+        return INTERRUPTED if isinstance(stop, KeyboardInterrupt) else TERMINATED
+    except ErpsyncError as error:  # closing failed, or the output cannot be written
+        with suppress(_ClosedPipe, ErpsyncError):
+            _tell(error.message, error.hint, error.exit_code or NO, argv)
+        _to_nowhere(sys.stdout)
+        return NO if error.exit_code == DEFECT else error.exit_code
+
+
+def _outcome(app: typer.Typer, argv: Sequence[str], bench: Workbench) -> int:
+    try:
+        result = app(list(argv), standalone_mode=False, prog_name="erpsync", obj=bench)
+    except ErpsyncError as error:
+        _trace(bench)
+        if error.exit_code == DEFECT:
+            return _defect(error, argv)
+        place = getattr(error, "place", "") if getattr(error, "file", None) and getattr(error, "line", 0) else ""
+        flush()
+        _tell(f"{place}: {error.message}" if place else error.message, error.hint, error.exit_code, argv)
+        return error.exit_code
+    except _UsageOfTyper as error:
+        _trace(bench)
+        message, hint = _usage(error)
+        _tell(message, hint, USAGE, argv)
+        return USAGE
+    except _ErrorOfTyper as error:
+        _tell(_lowered(str(error)), "erpsync --help", USAGE, argv)
+        return USAGE
+    except typer.Abort:
+        return INTERRUPTED
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else GOOD
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except RecursionError as error:
+        _trace(bench)
+        return _defect(error, argv)
+    except Exception as error:  # noqa: BLE001  (the outermost place: what nobody foresaw is a defect of ours)
+        _trace(bench)
+        return _defect(error, argv)
+    return result if isinstance(result, int) else GOOD
+
+
+def _tell(message: str, hint: str, code: int, argv: Sequence[str]) -> None:
+    if _wants_json(argv):
+        remark(as_json({"schema": "erpsync/error/1", "error": safe(message), "hint": safe(hint) or None, "code": code}))
+        return
+    width = room(sys.stderr)
+    remark(*wrapped(safe(message), room=width, first="error: ", then="      "))
+    if hint:
+        remark(*wrapped(safe(hint), room=width, first="hint: ", then="      "))
+
+
+def _defect(error: BaseException, argv: Sequence[str]) -> int:
+    frames = traceback.extract_tb(error.__traceback__)
+    home = Path(erpsync.__file__).parent
+    ours = [frame for frame in frames if Path(frame.filename).is_relative_to(home)]
+    place = f" in {Path(ours[-1].filename).relative_to(home).as_posix()}:{ours[-1].lineno}" if ours else ""
+    words = [word for word in argv if word != "--debug"]
+    again = " ".join(["erpsync", "--debug", *(shlex.quote(word) for word in words)])
+    flush()
+    _tell(
+        f"a defect in erpsync {erpsync.__version__}: {type(error).__name__}{place}",
+        f"{again} shows the trace; the store is unharmed",
+        DEFECT,
+        argv,
+    )
+    return DEFECT
+
+
+def _trace(bench: Workbench) -> None:
+    if bench.debug:
+        remark(*(safe(line) for line in traceback.format_exc().splitlines()))
+
+
+def _usage(error: Exception) -> tuple[str, str]:
+    """What a usage error of Typer says, in our words: the message and the hint."""
+    context = getattr(error, "ctx", None)
+    path = str(getattr(context, "command_path", "erpsync"))
+    name = path.removeprefix("erpsync").strip() or "erpsync"
+    every = f"{path} --help"
+    text = _lowered(str(getattr(error, "message", "") or error))
+    option = getattr(error, "option_name", None)
+    if option and "no such option" in text:
+        from difflib import get_close_matches  # noqa: PLC0415  (only for the hint)
+
+        known = [name for parameter in getattr(context, "command").params for name in parameter.opts if name.startswith("-")]
+        near = get_close_matches(str(option), known, n=1)
+        return f"{name} has no option {option}", f"{near[0] + '? ' if near else ''}All: {every}"
+    parameter = getattr(error, "param", None)
+    label = getattr(error, "param_hint", None) or (_label(parameter) if parameter is not None else "")
+    if type(error).__name__ == "MissingParameter":
+        return f"{name} needs {label}", every
+    if label:
+        return f"{name}: {label}: {text}", every
+    return f"{name}: {text}", every
+
+
+def _label(parameter: Any) -> str:
+    longest = max(parameter.opts, key=len)
+    return str(longest) if longest.startswith("-") else str(parameter.metavar or longest).strip("[].|-").upper()
+
+
+def _lowered(text: str) -> str:
+    text = text.strip().rstrip(".")
+    return text[:1].lower() + text[1:]
+
+
+def _wants_json(argv: Sequence[str]) -> bool:
+    for word, following in zip(argv, [*argv[1:], ""], strict=True):
+        if word in ("-ojson", "--output=json", "-ojsonl", "--output=jsonl"):
+            return True
+        if word in ("-o", "--output") and following in ("json", "jsonl"):
+            return True
+    return False
+
+
+def _to_nowhere(*streams: TextIO) -> None:
+    """Let the interpreter flush what is left into nothing, without a complaint."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in streams:
+            with suppress(OSError, ValueError):
+                os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM unwinds what is under way, as Ctrl-C does."""
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        raise _Terminated
+
+    try:
+        before = signal.signal(signal.SIGTERM, stop)
+    except ValueError:  # not the main thread: someone else's to decide
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,169 @@
+"""``replay``: dead letters sent again, frozen to ids, shown, then confirmed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from erpsync.cli.acting import MOST, by_system, refuse_too_many, sums
+from erpsync.cli.asking import ask
+from erpsync.cli.commands import Command, workbench
+from erpsync.cli.options import Answer, AnswerFormat, DryRun, MaybeIds, Output, Reason, Where, Yes, from_stdin, many_ids
+from erpsync.cli.output import NO, emit, envelope, say
+from erpsync.cli.selecting import selection, stake_json
+from erpsync.errors import NotFound, UsageError
+from erpsync.terminal import amounts, plural, safe
+
+if TYPE_CHECKING:
+    from erpsync.store.reading.line import Line
+    from erpsync.store.reading.messages import MessageRow
+    from erpsync.workbench import Workbench
+
+_SHOWN = 5
+_EXAMPLES = """\
+Examples
+  see what it would do:   erpsync replay 42790 42801 --dry-run
+  from a filter:          erpsync replay --where 'system = wms and error ~ timeout'
+  from a listing:         erpsync dlq list -o ids --where 'system = wms' \\
+                            | erpsync replay - --yes
+
+Exit codes: 0 all ready again, 1 a part not, 2 usage, 4 store"""
+
+
+def register(app: typer.Typer) -> None:
+    """Make ``replay`` known."""
+    app.command(name="replay", cls=Command, epilog=_EXAMPLES)(replay)
+
+
+def replay(
+    ctx: typer.Context,
+    ids: MaybeIds = None,
+    *,
+    where: Where = "",
+    reason: Reason = "",
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    output: AnswerFormat = Answer.TABLE,
+) -> int:
+    """Send dead letters again: shown first, frozen to what is shown, at most 1,000 at a time."""
+    bench = workbench(ctx)
+    if not dry_run:
+        bench.refuse_change("replay")
+    if bool(ids) == bool(where):
+        raise UsageError("replay needs ids, - for ids on stdin, or --where", hint="erpsync replay --where 'system = wms' --dry-run")
+    send, left_out, line = _frozen(bench, ids, where)
+    if not send and not left_out:
+        if output is Answer.JSON:
+            emit(envelope(bench, "replay", **_answer(bench, send, left_out, line)))
+        else:
+            say("Nothing to replay: no dead letter matches.")
+        return 0
+    if not send:
+        first = left_out[0]
+        raise UsageError(f"message {first[0]} is {first[1]}" + (f", nor are {len(left_out) - 1:,} others" if len(left_out) > 1 else ""),
+                         hint=f"erpsync messages show {first[0]}")
+    if output is Answer.TABLE:
+        say(*_preview(send, left_out, line))
+    if dry_run:
+        if output is Answer.JSON:
+            emit(envelope(bench, "replay", **_answer(bench, send, left_out, line)))
+        return 0
+    what = f"{plural(len(send), 'message')} to {', '.join(sorted({safe(row.system) for row in send}))}"
+    ask(bench, "replay", what=what, answer=str(len(send)), yes=yes, stdin_taken=from_stdin(ids), hint="--yes if the preview is right")
+    from erpsync.engine.replay.letters import replay as replay_letters  # noqa: PLC0415  (the engine: only for acts)
+
+    bench.open_to_write("replay")
+    result = replay_letters(bench, [row.message_id for row in send], actor=bench.actor, reason=reason, command=bench.command)
+    return _done(bench, send, left_out, line, list(result.replayed), list(result.left_out), output)
+
+
+def _frozen(bench: Workbench, ids: list[str] | None, where: str) -> tuple[list[MessageRow], list[tuple[int, str]], Line]:
+    """The letters that would go, those that cannot and why, and what waits behind them: all of one moment."""
+    from erpsync.store.reading.line import line_behind  # noqa: PLC0415  (not for help)
+    from erpsync.store.reading.messages import dead_letters, message, messages_with_ids  # noqa: PLC0415  (as above)
+
+    left_out: list[tuple[int, str]] = []
+    wanted = many_ids(ids or ())
+    refuse_too_many(len(wanted))
+    with bench.store.read() as db:
+        if where:
+            page = dead_letters(db, selection(bench, where, limit=MOST + 1, sort="id", output=Output.IDS))
+            refuse_too_many(page.total)
+            rows = list(page.items)
+        else:
+            rows = messages_with_ids(db, bench.landscape.company, wanted)
+            there = {row.message_id for row in rows}
+            for missing in wanted:
+                if missing not in there:
+                    message(db, bench.landscape.company, missing)
+                    raise NotFound(f"message {missing} is not in the store")
+        for row in rows:
+            if row.state != "dead":
+                left_out.append((row.message_id, f"not dead, it is {row.state}"))
+        send = sorted((row for row in rows if row.state == "dead"), key=lambda row: row.message_id)
+        return send, left_out, line_behind(db, [row.message_id for row in send])
+
+
+def _preview(send: list[MessageRow], left_out: list[tuple[int, str]], line: Line) -> list[str]:
+    total = len(send) + len(left_out)
+    lanes = len({row.lane_id for row in send})
+    stake = sums(send)
+    money = f"; {amounts(stake)} {'is' if len(stake) == 1 else 'are'} at stake in them" if stake else ""
+    digits = len(f"{max(total, line.count):,}") + (1 if line.more else 0)
+    lines = [f"Would send {len(send):,} of {plural(total, 'letter')} to {', '.join(sorted({safe(row.system) for row in send}))}{money}.", ""]
+    lines.append(f"letters      {total:>{digits},}   {by_system(row.system for row in send)}")
+    for row in send[:_SHOWN]:
+        lines.append(f"             {'':>{digits}}   {row.message_id} {safe(row.key)}: {safe(row.error or row.reason, limit=50)}")
+    if len(send) > _SHOWN:
+        lines.append(f"             {'':>{digits}}   {_SHOWN} of {len(send):,}")
+    if left_out:
+        number, why = left_out[0]
+        lines.append(f"left out     {len(left_out):>{digits},}   {number}: {why}{f' and {len(left_out) - 1:,} more' if len(left_out) > 1 else ''}")
+    behind = f"   {amounts(line.stakes)}: they follow when these are delivered" if line.count else ""
+    lines.append(f"line behind  {line.text:>{digits}}{behind}")
+    lines += ["", f"order        oldest first; one at a time per lane; {plural(lanes, 'lane')}"]
+    lines.append("undo         no: what a system accepts stays")
+    return lines
+
+
+def _answer(bench: Workbench, send: list[MessageRow], left_out: list[tuple[int, str]], line: Line) -> dict[str, object]:
+    usual = bench.landscape.currency
+    targets: dict[str, int] = {}
+    for row in send:
+        targets[row.system] = targets.get(row.system, 0) + 1
+    return {
+        "kind": "replay",
+        "plan": None,
+        "send": [row.message_id for row in send],
+        "targets": {name: {"letters": n, "send": n} for name, n in sorted(targets.items())},
+        "at_stake": [stake_json(stake, code, usual=usual) for code, stake in sums(send)],
+        "line_behind": line.count,
+        "line_more": line.more,
+        "line_at_stake": [stake_json(stake, code, usual=usual) for code, stake in line.stakes],
+        "left_out": [{"message": number, "why": why} for number, why in left_out],
+        "stock": None,
+        "invoices": None,
+        "undo": False,
+    }
+
+
+def _done(
+    bench: Workbench,
+    send: list[MessageRow],
+    left_out: list[tuple[int, str]],
+    line: Line,
+    replayed: list[int],
+    failed: list[tuple[int, str]],
+    output: Answer,
+) -> int:
+    if output is Answer.JSON:
+        result = {"replayed": replayed, "failed": [{"message": number, "why": why} for number, why in failed]}
+        emit(envelope(bench, "replay", **_answer(bench, send, left_out, line), result=result))
+    else:
+        done = set(replayed)
+        targets = by_system(row.system for row in send if row.message_id in done)
+        say("", f"{len(replayed):,} of {plural(len(send), 'letter')} ready again{f': {targets}' if targets else ''}.")
+        say(*(f"left out     {number}: {safe(why)}" for number, why in failed))
+        say("next: erpsync run --until-idle")
+    return NO if failed else 0

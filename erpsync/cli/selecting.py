@@ -1,0 +1,67 @@
+"""What the options of a listing come to: one selection for the store."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from erpsync.cli.options import DEFAULT_LIMIT, Output
+from erpsync.terminal import Clock, money
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from erpsync.store.reading.selecting import Selection
+    from erpsync.workbench import Workbench
+
+
+def selection(bench: Workbench, where: str, *, limit: int | None, sort: str, output: Output) -> Selection:
+    """The rows asked for; raises FilterError. Without a limit 50, and all where ids or lines are passed on."""
+    from erpsync.domain.filters import parse  # noqa: PLC0415  (not for help and --version)
+    from erpsync.store.reading.selecting import Selection  # noqa: PLC0415  (as above)
+
+    if limit is None:
+        limit = 0 if output in (Output.IDS, Output.JSONL) else DEFAULT_LIMIT
+    return Selection(
+        company=bench.landscape.company,
+        now=bench.now(),
+        where=parse(where),
+        limit=limit,
+        sort=sort,
+        zone=clock(bench).zone,
+    )
+
+
+def clock(bench: Workbench) -> Clock:
+    """The clock on the wall of this landscape, as of now."""
+    return Clock(bench.now(), bench.landscape.timezone)
+
+
+def count_line(shown: int, total: int, everything: int, noun: str, *, times: Clock | None = None) -> str:
+    """``8 of 37; 41 dead letters in all; times are CDT``."""
+    parts = [f"{shown:,} of {total:,}"] if shown != total or total != everything else []
+    parts.append(f"{everything:,} {noun}{' in all' if parts else ''}")
+    if times is not None and shown:
+        parts.append(f"times are {times.zone_name}")
+    return "; ".join(parts)
+
+
+def one_currency(currencies: Iterable[str], *, usual: str) -> str | None:
+    """The one currency of these rows, ``usual`` when none has any; None where they differ."""
+    found = {currency for currency in currencies if currency}
+    if not found:
+        return usual
+    return found.pop() if len(found) == 1 else None
+
+
+def stake_text(stake: int, currency: str, *, beside: bool) -> str:
+    """An amount; with its currency where the heading cannot name one for all."""
+    amount = money(stake, currency)
+    return f"{amount} {currency}" if beside and stake else amount
+
+
+def stake_json(stake: int, currency: str, *, usual: str) -> dict[str, object]:
+    """``{"amount": "4905.35", "currency": "USD"}``."""
+    from erpsync.domain.values import from_minor_units  # noqa: PLC0415  (pydantic: not for help)
+
+    code = currency or usual
+    return {"amount": format(from_minor_units(stake, code), "f"), "currency": code}

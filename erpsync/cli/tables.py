@@ -1,0 +1,121 @@
+"""Tables as words and spaces. Pure: rows in, lines out; who prints them is ``output``'s business.
+
+Where a line is too wide, free text gives way first, then columns in the order their ``rank`` says, highest first; a
+column without a rank (ids, keys) is never cut and never left out. Under 80 columns each row becomes a block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
+
+from erpsync.terminal import head, padded, width
+
+Row = TypeVar("Row")
+_NARROW = 80
+_SHORTEST_FREE = 14
+
+
+@dataclass(frozen=True)
+class Column(Generic[Row]):
+    """One column: what it says of a row, as text that is safe already.
+
+    ``free``: its text may be cut. ``rank``: it may be left out, the highest first. ``wide``: not below that many columns.
+    """
+
+    heading: str
+    says: Callable[[Row], str]
+    right: bool = False
+    free: bool = False
+    rank: int = 0
+    wide: int = 0
+
+
+def table(columns: Sequence[Column[Row]], rows: Sequence[Row], *, room: int | None) -> list[str]:
+    """The lines of a table in ``room`` columns; None: no limit, nothing is cut."""
+    if not rows:
+        return []
+    if room is not None and room < _NARROW:
+        return blocks(columns, rows)
+    shown = [column for column in columns if room is None or column.wide <= room]
+    cells = {id(column): [column.says(row) for row in rows] for column in shown}
+    widths = {key: max(map(width, texts)) for key, texts in cells.items()}
+    for column in shown:
+        widths[id(column)] = max(widths[id(column)], len(column.heading))
+    if room is not None:
+        _make_fit(shown, widths, room)
+        if _total(shown, widths) > room:
+            return blocks(columns, rows)
+    lines = [_line(shown, widths, [column.heading for column in shown])]
+    lines += [_line(shown, widths, [cells[id(column)][n] for column in shown]) for n in range(len(rows))]
+    return lines
+
+
+def _total(shown: Sequence[Column[Row]], widths: dict[int, int]) -> int:
+    return sum(widths[id(column)] for column in shown) + 2 * (len(shown) - 1)
+
+
+def _make_fit(shown: list[Column[Row]], widths: dict[int, int], room: int) -> None:
+    """Take width from free text, then whole columns, until it fits or nothing may go."""
+    for column in shown:
+        over = _total(shown, widths) - room
+        if over <= 0:
+            return
+        if column.free:
+            widths[id(column)] = max(widths[id(column)] - over, _SHORTEST_FREE, len(column.heading))
+    for column in sorted((c for c in shown if c.rank), key=lambda c: -c.rank):
+        if _total(shown, widths) <= room:
+            return
+        shown.remove(column)
+
+
+def _line(shown: Sequence[Column[Row]], widths: dict[int, int], texts: Sequence[str]) -> str:
+    parts = []
+    for column, text in zip(shown, texts, strict=True):
+        columns = widths[id(column)]
+        fitting = shortened(text, columns) if column.free else text
+        parts.append(padded(fitting, columns, right=column.right))
+    return "  ".join(parts).rstrip()
+
+
+def shortened(text: str, columns: int) -> str:
+    """``text`` in at most ``columns``, ending in ``...`` where it was cut."""
+    if width(text) <= columns:
+        return text
+    return head(text, columns - 3).rstrip() + "..."
+
+
+def blocks(columns: Sequence[Column[Row]], rows: Sequence[Row]) -> list[str]:
+    """One block per row, ``name: value``, for terminals too narrow for a table."""
+    lines: list[str] = []
+    for row in rows:
+        if lines:
+            lines.append("")
+        lines += [f"{column.heading.lower()}: {text}" for column in columns if (text := column.says(row).strip()) not in ("", "-")]
+    return lines
+
+
+def never_cut(columns: Sequence[Column[Row]]) -> list[Column[Row]]:
+    """The same columns, of which none may be left out or cut: for the evidence of one thing."""
+    return [replace(column, free=False, rank=0, wide=0) for column in columns]
+
+
+def wrapped(text: str, *, room: int | None, first: str = "", then: str = "") -> list[str]:
+    """``text`` broken at spaces into lines of at most ``room``; a word that is longer stays whole."""
+    limit = room or 10**9
+    lines: list[str] = []
+    line = first
+    empty = True
+    for word in text.split(" "):
+        if not empty and width(line) + 1 + width(word) > limit:
+            lines.append(line.rstrip())
+            line, empty = then, True
+        line += word if empty else " " + word
+        empty = False
+    return [*lines, line.rstrip()]
+
+
+def padded_pair(line: str, text: str, end: int) -> str:
+    """``line`` with ``text`` put so that it ends at column ``end``."""
+    return line + " " * max(end - len(line) - len(text), 1) + text

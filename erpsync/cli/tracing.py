@@ -1,0 +1,291 @@
+"""``trace``: all that happened to a key, technical and business, on one line of time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from erpsync.cli.commands import Command, workbench
+from erpsync.cli.options import WHAT, Format, Limit, Output, Where, duration
+from erpsync.cli.output import as_json, command_line, emit, envelope, room, say, utc, warn
+from erpsync.cli.selecting import clock, stake_json, stake_text
+from erpsync.cli.tables import wrapped
+from erpsync.cli.wording import state_words, waits_for
+from erpsync.terminal import Clock, padded, safe, took, width
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from erpsync.store.reading.messages import Attempt, MessageRow
+    from erpsync.store.reading.trace import History
+    from erpsync.workbench import Workbench
+
+_FIELDS = ("act", "actor", "at", "event", "exception", "kind", "message", "outcome", "system", "text")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of time. ``what`` names the event, message, exception or act; ``text`` is exact, made safe when shown."""
+
+    at: datetime
+    kind: str
+    what: str
+    text: str
+    system: str = ""
+    event: int | None = None
+    message: int | None = None
+    exception: str | None = None
+    act: str | None = None
+    actor: str = "engine"
+    outcome: str | None = None
+    seconds: float | None = None
+
+
+def register(app: typer.Typer) -> None:
+    """Make ``trace`` known."""
+    app.command(name="trace", cls=Command, epilog="Example: erpsync trace order:SO-1001")(trace)
+
+
+def trace(
+    ctx: typer.Context,
+    key: Annotated[str, typer.Argument(metavar="KEY", help="like order:SO-1001; a system's own number is taken too", show_default=False)],
+    *,
+    since: Annotated[str, typer.Option("--since", metavar="AGE", help="only from so long ago on", rich_help_panel=WHAT, show_default=False)] = "",
+    where: Where = "",
+    limit: Limit = None,
+    output: Format = Output.TABLE,
+) -> None:
+    """All that happened to a key, oldest first: what was told, sent, answered, decided and done by hand."""
+    from erpsync.domain.filters import check_fields, matches, parse  # noqa: PLC0415  (not for help)
+    from erpsync.domain.keys import parse_key  # noqa: PLC0415  (as above)
+    from erpsync.domain.kinds import kind_words  # noqa: PLC0415  (as above)
+    from erpsync.store.reading.trace import find_subject, history  # noqa: PLC0415  (as above)
+
+    bench = workbench(ctx)
+    times, node = clock(bench), parse(where)
+    check_fields(node, _FIELDS, subject="trace")
+    parsed = parse_key(key, kinds=kind_words(), company=bench.landscape.company)
+    with bench.store.read() as db:
+        subject = find_subject(db, parsed.company, parsed.kind, parsed.number)
+        found = history(db, parsed.company, subject)
+    entries = sorted(_entries(found, times), key=lambda entry: entry.at)
+    total = len(entries)
+    first = bench.now() - duration(since, option="--since") if since else None
+    entries = [entry for entry in entries if (first is None or entry.at >= first) and matches(node, _values(entry), now=bench.now(), zone=times.zone)]
+    matching = len(entries)
+    entries = entries[-limit:] if limit else entries
+    _show(bench, found, entries, total if limit is None else max(matching, len(entries)), total, times, output)
+
+
+def _show(
+    bench: Workbench, found: History, entries: list[Entry], matching: int, total: int, times: Clock, output: Output
+) -> None:
+    open_ones = [row for row in found.messages if row.state not in ("done", "skipped")]
+    match output:
+        case Output.JSON:
+            stakes = _stakes(open_ones)
+            emit(
+                envelope(
+                    bench,
+                    "trace",
+                    key=found.subject.key,
+                    answer=_answer(found, times),
+                    references=dict(found.subject.far_ids),
+                    at_stake=[stake_json(stake, code, usual=bench.landscape.currency) for code, stake in stakes],
+                    total=matching if len(entries) != matching else len(entries),
+                    shown=len(entries),
+                    items=[_item(entry) for entry in entries],
+                    run=_next(found, open_ones)[0],
+                )
+            )
+        case Output.JSONL:
+            say(*(as_json(_item(entry)) for entry in entries))
+            if len(entries) < total:
+                warn(f"{len(entries):,} of {total:,} lines")
+        case Output.IDS:
+            say(*dict.fromkeys(str(entry.message) for entry in entries if entry.message is not None))
+        case _:
+            _lines(found, entries, total, times, open_ones)
+
+
+def _lines(found: History, entries: list[Entry], total: int, times: Clock, open_ones: list[MessageRow]) -> None:
+    say(_answer(found, times), "")
+    columns = room()
+    systems = max((width(safe(entry.system)) for entry in entries), default=0)
+    whats = max((width(entry.what) for entry in entries), default=0)
+    day = ""
+    for entry in entries:
+        local = entry.at.astimezone(times.zone)
+        if (today := times.day(entry.at)) != day:
+            day = today
+            say(f"{day} ({local.tzname()})")
+        start = f"  {local:%H:%M:%S}  {padded(safe(entry.system), systems)}  {padded(entry.what, whats)}  "
+        limit = None if columns is None else 300
+        say(*wrapped(safe(entry.text, limit=limit), room=columns, first=start, then=" " * width(start)))
+    if not entries:
+        say("nothing of it matches")
+    if len(entries) < total:
+        say(f"  {len(entries):,} of {total:,}")
+    say("")
+    if stakes := _stakes(open_ones):
+        since = min(row.accepted_at for row in open_ones)
+        say(*(f"stake: {stake_text(stake, code, beside=True)} for {times.lasting(since)}" for code, stake in stakes))
+    runs = _next(found, open_ones)
+    say(f"next: {runs[0]}", *(f"  or  {other}" for other in runs[1:]))
+
+
+def _stakes(rows: list[MessageRow]) -> list[tuple[str, int]]:
+    """The document's money, once, where any message of it is unfinished."""
+    most: dict[str, int] = {}
+    for row in rows:
+        if row.stake:
+            most[row.currency] = max(row.stake, most.get(row.currency, 0))
+    return list(most.items())
+
+
+def _answer(found: History, times: Clock) -> str:
+    key = safe(found.subject.key)
+    latest: dict[str, MessageRow] = {}
+    for row in found.messages:
+        latest[row.system] = row
+    unfinished = [row for row in found.messages if row.state not in ("done", "skipped")]
+    for state, text in (
+        ("unknown", "whether {system} has it is unknown ({ago})"),
+        ("dead", "it did not reach {system}: message {id} is dead ({ago})"),
+        ("held", "it waits for {waits} before it goes to {system} ({ago})"),
+    ):
+        for row in unfinished:
+            if row.state == state:
+                words = text.format(system=safe(row.system), ago=times.lasting(row.state_at), id=row.message_id, waits=waits_for(row, times))
+                return f"{key}: {words}."
+    if unfinished:
+        return f"{key} is on its way to {', '.join(dict.fromkeys(safe(row.system) for row in unfinished))}."
+    if found.subject.removed:
+        return f"{key} was removed by its owner; nothing is on its way."
+    reached = [safe(name) for name, row in latest.items() if row.state == "done"]
+    if reached:
+        return f"{key} is in {' and '.join(reached)}; nothing is on its way."
+    if not found.subject.told:
+        return f"{key} is known only by name: its owner has not told of it."
+    return f"{key} is on record; nothing is on its way."
+
+
+def _next(found: History, open_ones: list[MessageRow]) -> list[str]:
+    for row in open_ones:
+        if row.state == "unknown":
+            return [
+                f"erpsync messages show {row.message_id}",
+                f"erpsync messages settle {row.message_id} --delivered ITS_NUMBER",
+                f"erpsync messages settle {row.message_id} --not-delivered --reason WHY",
+            ]
+    for row in open_ones:
+        if row.state == "dead":
+            return [f"erpsync dlq show {row.message_id}"]
+    for row in open_ones:
+        return [command_line("erpsync", "lanes", "show", row.system, row.lane)]
+    for case in found.exceptions:
+        if case.state == "open":
+            return [f"erpsync exceptions show E-{case.exception_id}"]
+    if found.messages:
+        return [f"erpsync messages show {found.messages[-1].message_id}"]
+    return [f"erpsync events show {found.events[-1].event_id}"] if found.events else ["erpsync status"]
+
+
+def _entries(found: History, times: Clock) -> Iterator[Entry]:
+    for event in found.events:
+        gone = "removed there" if event.removed else "told"
+        detail = f": {event.detail}" if event.detail else ""
+        yield Entry(
+            event.received_at,
+            "event",
+            f"event {event.event_id}",
+            f"{gone}, {event.verdict.replace('_', ' ')}{detail}",
+            system=event.system,
+            event=event.event_id,
+            actor=event.system,
+            outcome=event.verdict,
+        )
+        if event.repeats and event.repeated_at:
+            again = "again: duplicate, dropped" if event.repeats == 1 else f"again {event.repeats:,} times: duplicates, dropped"
+            yield Entry(event.repeated_at, "event", f"event {event.event_id}", again, system=event.system, event=event.event_id, outcome="duplicate")
+    by_message: dict[int, list[Attempt]] = {}
+    for attempt in found.attempts:
+        by_message.setdefault(attempt.message_id, []).append(attempt)
+    for row in found.messages:
+        tried = by_message.get(row.message_id, [])
+        for attempt in tried:
+            yield _tried(attempt, row)
+        if row.state != "done" or not tried:
+            yield Entry(
+                row.state_at,
+                "message",
+                f"message {row.message_id}",
+                _state_text(row, times),
+                system=row.system,
+                message=row.message_id,
+                outcome=row.reason or None,
+            )
+    for case in found.exceptions:
+        name = f"E-{case.exception_id}"
+        yield Entry(case.opened_at, "exception", name, f"{case.kind}: {case.text}" if case.text else case.kind, exception=name, message=case.message_id)
+        if case.closed_at:
+            why = f": {case.close_reason}" if case.close_reason else ""
+            yield Entry(case.closed_at, "exception", name, f"closed by {case.closed_by or 'engine'}{why}", exception=name, actor=case.closed_by or "engine")
+    for act in found.acts:
+        why = f": {act.reason}" if act.reason else ""
+        yield Entry(act.at, "act", act.act_id, f"{act.actor} {act.what} {act.subject}{why}", act=act.act_id, actor=act.actor)
+
+
+def _state_text(row: MessageRow, times: Clock) -> str:
+    if row.state in ("held", "ready"):
+        return f"{row.state}, waits for {waits_for(row, times)}"
+    error = f": {row.error}" if row.error and row.state == "dead" else ""
+    return f"{state_words(row)}{error}"
+
+
+def _tried(attempt: Attempt, row: MessageRow) -> Entry:
+    seconds = attempt.seconds
+    parts = [{"settle": "asked: ", "find": "looked: "}.get(attempt.what, "") + (attempt.outcome.replace("_", " ") or "under way")]
+    if attempt.far_id:
+        parts.append(f"far id {attempt.far_id}")
+    if attempt.status is not None and attempt.error:
+        parts.append(str(attempt.status))
+    if seconds:
+        parts.append(took(seconds))
+    text = ", ".join(parts) + (f": {attempt.error}" if attempt.error else "")
+    return Entry(
+        attempt.ended_at or attempt.at,
+        "attempt",
+        f"message {attempt.message_id}",
+        text,
+        system=row.system,
+        message=attempt.message_id,
+        outcome=attempt.outcome or None,
+        seconds=seconds,
+    )
+
+
+def _values(entry: Entry) -> dict[str, object]:
+    return {name: getattr(entry, name) for name in _FIELDS}
+
+
+def _item(entry: Entry) -> dict[str, object]:
+    return {
+        "at": utc(entry.at),
+        "kind": entry.kind,
+        "system": entry.system or None,
+        "message": entry.message,
+        "event": entry.event,
+        "act": entry.act,
+        "exception": entry.exception,
+        "actor": entry.actor,
+        "outcome": entry.outcome,
+        "seconds": None if entry.seconds is None else f"{entry.seconds:.3f}",
+        "text": entry.text,
+    }
+
+
+__all__ = ["Entry", "register", "trace"]

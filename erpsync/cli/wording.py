@@ -1,0 +1,122 @@
+"""What a message's state means, in words; everything returned is safe for a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from erpsync.cli.selecting import stake_json
+from erpsync.terminal import Clock, plural, safe
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from erpsync.store.reading.messages import MessageRow, WaitsFor
+
+
+def waiting_seconds(now: datetime, since: datetime) -> int:
+    """Whole seconds since a moment."""
+    return max(int((now - since).total_seconds()), 0)
+
+
+def cause_text(row: MessageRow) -> str:
+    """Why it is where it is: its error, else its reason."""
+    return safe(row.error or row.reason.replace("_", " ") or "-")
+
+
+def dead_sentence(row: MessageRow, times: Clock) -> str:
+    """The first line about a dead letter."""
+    key, system = safe(row.key), safe(row.system)
+    died = f"at {times.exact(row.state_at)} ({times.lasting(row.state_at)}), {plural(row.tries, 'try', 'tries')}"
+    match row.reason:
+        case "refused":
+            what = f"{system} refused {key}"
+        case "exhausted":
+            what = f"{key} did not get through to {system}, given up"
+        case "expired":
+            what = f"{key} was too long on its way to {system}, given up"
+        case "poison":
+            what = f"{key} to {system} ended the worker each time, given up"
+        case "unmappable":
+            what = f"{system} has no word for something in {key}"
+        case "conflict":
+            what = f"{key} changed in {system} each time it was to be written, given up"
+        case reason:
+            what = f"{key} to {system}, {safe(reason.replace('_', ' '))}" if reason else f"{key} to {system}"
+    return f"message {row.message_id} is dead: {what} {died}."
+
+
+def waits_for(row: MessageRow, times: Clock, *, system_state: str = "up") -> str:
+    """What a message waits for, in a few words; ``-`` when it waits for nothing."""
+    match row.state:
+        case "dead":
+            return "an operator"
+        case "unknown":
+            return "word whether it arrived"
+        case "leased":
+            return f"{safe(row.system)}'s answer"
+        case "held":
+            return ", ".join(wait_text(wait) for wait in row.waits) or "-"
+        case "ready" if not row.is_head:
+            return "its turn"
+        case "ready" if system_state in ("down", "stopped", "paused"):
+            return f"{safe(row.system)}, which is {system_state}"
+        case "ready" if row.due_at > times.now:
+            return f"its next try at {times.exact(row.due_at)}"
+        case "ready":
+            return "a worker"
+        case _:
+            return "-"
+
+
+def wait_text(wait: WaitsFor) -> str:
+    """One reason why a message is held."""
+    on = safe(wait.waits_on, limit=60)
+    match wait.reason:
+        case "parent":
+            return on
+        case "line":
+            return "a decision on its line"
+        case "removal":
+            return f"a person: {on}" if on else "a person: many removals at once"
+        case _:
+            return f"a person: {on}" if on else f"a {wait.reason}"
+
+
+def state_words(row: MessageRow) -> str:
+    """``done: created``, ``skipped: superseded by 48902``, ``ready: retry``."""
+    reason = safe(row.reason.replace("_", " "))
+    if row.superseded_by and row.state == "skipped":
+        reason = f"{reason} by {row.superseded_by}"
+    return f"{row.state}: {reason}" if reason else row.state
+
+
+def message_item(row: MessageRow, *, now: datetime, usual: str) -> dict[str, object]:
+    """A message in JSON; the text in it is exact."""
+    from erpsync.cli.output import utc  # noqa: PLC0415  (output reads no rows; this keeps it so)
+
+    return {
+        "id": row.message_id,
+        "key": row.key,
+        "system": row.system,
+        "from": row.source,
+        "kind": row.kind,
+        "flow": row.flow,
+        "lane": row.lane,
+        "state": row.state,
+        "group": None,
+        "cause": row.reason or None,
+        "error": row.error or None,
+        "field": row.error_field or None,
+        "tries": row.tries,
+        "since": utc(row.state_at),
+        "waiting_seconds": waiting_seconds(now, row.state_at),
+        "accepted": utc(row.accepted_at),
+        "age_seconds": waiting_seconds(now, row.accepted_at),
+        "due": utc(row.due_at) if row.state in ("ready", "leased", "unknown") else None,
+        "head": row.is_head,
+        "event": row.event_id,
+        "far_id": row.far_id,
+        "superseded_by": row.superseded_by,
+        "waits": [{"reason": wait.reason, "on": wait.waits_on or None, "since": utc(wait.since)} for wait in row.waits],
+        "at_stake": {**stake_json(row.stake, row.currency, usual=usual), "invoices": None},
+    }

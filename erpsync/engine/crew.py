@@ -1,0 +1,189 @@
+"""The parts of a worker put together, and the loops that keep them going until asked to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import timedelta
+
+from erpsync.engine.context import Context
+from erpsync.engine.deliver.feeding import Feeder
+from erpsync.engine.deliver.finishing import Finisher
+from erpsync.engine.deliver.sending import NEVER, Sender
+from erpsync.engine.deliver.settling import Settler
+from erpsync.engine.intake.again import apply_waiting
+from erpsync.engine.intake.reading import Puller, PullReport, read_again
+from erpsync.engine.upkeep.systems import probe_due
+from erpsync.store import claims, events, settled, systems, workers
+from erpsync.store.connection import Connection
+from erpsync.store.outcomes import Finished
+
+_BEAT = timedelta(seconds=5)
+
+
+class Crew:
+    """One worker's parts. ``wake`` makes the feeder look at once instead of at its next turn."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self._woken = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._rereads: set[asyncio.Task[None]] = set()
+        self.finisher = Finisher(context, moved=self._moved)
+        self.sender = Sender(context, self.finisher, reread=self._reread)
+        self.feeder = Feeder(context, self.sender, ended=self.wake)
+        self.settler = Settler(context, self.finisher)
+        self.puller = Puller(context)
+        self.late = 0
+        self.defects: list[BaseException] = []
+
+    def wake(self) -> None:
+        """There may be something to do."""
+        self._woken.set()
+
+    def stop(self) -> None:
+        """Begin no more; what is in flight is brought to its end."""
+        self._stopping.set()
+        self._woken.set()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it was asked to stop."""
+        return self._stopping.is_set()
+
+    async def __aenter__(self) -> Crew:
+        self._loops = [
+            asyncio.create_task(self._feed()),
+            asyncio.create_task(self._every(0.25, self._settle)),
+            asyncio.create_task(self._every(0.5, self._probe)),
+            asyncio.create_task(self._every(0.5, self._apply_waiting)),
+            asyncio.create_task(self._every(_BEAT.total_seconds(), self._beat)),
+        ]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.stop()
+        await self.feeder.drain()
+        for loop in self._loops[1:]:
+            loop.cancel()
+        await asyncio.gather(*self._loops, return_exceptions=True)
+        await self.feeder.drain()
+        await asyncio.gather(*self._rereads, return_exceptions=True)
+
+    def moving(self) -> bool:
+        """Whether anything can still move by itself, here or in another worker's hands."""
+        if not self.feeder.idle or self._rereads:
+            return True
+        with self.context.store.read() as db:
+            return self._anything_moves(db)
+
+    def _anything_moves(self, db: Connection) -> bool:
+        routes = self.context.routes
+        rows = systems.systems(db)
+        for route in routes.all:
+            if rows[route.target].state in ("stopped", "paused"):
+                continue
+            if claims.anything_due(db, route.target_id, route.flow_id, now=NEVER):
+                return True
+            if settled.anything_to_ask(db, route.target_id, before=NEVER):
+                return True
+        return events.anything_waits(db, routes.company_id)
+
+    def due_now(self) -> bool:
+        """Whether anything is due this moment, or in flight."""
+        if not self.feeder.idle:
+            return True
+        now = self.context.now_ms
+        with self.context.store.read() as db:
+            rows = systems.systems(db)
+            return any(
+                rows[route.target].state == "up"
+                and rows[route.target].limited_until <= now
+                and claims.anything_due(db, route.target_id, route.flow_id, now=now)
+                for route in self.context.routes.all
+            )
+
+    async def pull(self, report: PullReport, *, force: bool, full: bool) -> PullReport:
+        """Read one kind from one system, then look for what that made due."""
+        flow = next(f for s, k, f in self.context.routes.pulls() if (s, k) == (report.system, report.kind))
+        done = await self.puller.pull(report.system, report.kind, flow, force=force, full=full, progress=report)
+        self.wake()
+        return done
+
+    async def _feed(self) -> None:
+        while not self.stopping:
+            self._woken.clear()
+            try:
+                claimed = await self.feeder.feed()
+            except Exception as error:  # noqa: BLE001  (a locked or full store: said by the worker, tried again)
+                self.defects.append(error)
+                self.stop()
+                return
+            if not claimed:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(0.1):
+                        await self._woken.wait()
+
+    async def _every(self, seconds: float, act: Callable[[], Awaitable[object]]) -> None:
+        while not self.stopping:
+            try:
+                await act()
+            except Exception as error:  # noqa: BLE001  (as above)
+                self.defects.append(error)
+                self.stop()
+                return
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._stopping.wait()
+
+    async def _settle(self) -> None:
+        context = self.context
+        with context.store.read() as db:
+            rows = systems.systems(db)
+            due = [
+                target
+                for target in context.routes.targets
+                if rows[target].state == "up"
+                and rows[target].limited_until <= context.now_ms
+                and settled.anything_to_ask(db, rows[target].system_id, before=context.now_ms)
+            ]
+        for target in due:
+            await self.settler.settle_due(target)
+
+    async def _probe(self) -> None:
+        if await probe_due(self.context):
+            self.wake()
+
+    async def _apply_waiting(self) -> None:
+        context = self.context
+        with context.store.read() as db:
+            if not events.anything_waits(db, context.routes.company_id):
+                return
+        await context.store.writer.run(lambda db: apply_waiting(db, context))
+        self.wake()
+
+    async def _beat(self) -> None:
+        context = self.context
+        if context.worker_id:
+            await context.store.writer.run(lambda db: workers.beat(db, context.worker_id, now=context.now_ms))
+        with context.store.read() as db:
+            self.feeder.workers = max(1, workers.alive(db, now=context.now_ms))
+
+    def _moved(self, report: Finished) -> None:
+        self.late += report.late
+        self.wake()
+
+    def _reread(self, system: str, kind: str, far_id: str) -> None:
+        async def again() -> None:
+            await read_again(self.context, system, kind, far_id)
+
+        task = asyncio.create_task(again())
+        self._rereads.add(task)
+        task.add_done_callback(self._rereads.discard)
+
+
+def as_worker(context: Context, worker_id: int) -> Context:
+    """The same context in a worker's name."""
+    return replace(context, worker_id=worker_id)

@@ -1,0 +1,1 @@
+"""Delivery: claim, build, look, send, finish; and settling what is unknown."""

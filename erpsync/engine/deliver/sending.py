@@ -1,0 +1,421 @@
+"""Sending one claimed message: build it, look before creating, put the bytes on record, send them once, judge the answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from erpsync.adapters.protocol import Item, Prepared, Receipt
+from erpsync.domain.document import Fields, flatten
+from erpsync.domain.kinds import Nature
+from erpsync.domain.messages import Once, Reason, State, Wait
+from erpsync.domain.retry import verdict
+from erpsync.engine.batching import Batch
+from erpsync.engine.context import Context
+from erpsync.engine.deliver.building import Look, Missing, Nothing, Ready, build
+from erpsync.engine.deliver.finishing import Ended, Finisher, Signal
+from erpsync.engine.routes import Route
+from erpsync.errors import (
+    AccessDenied,
+    CallError,
+    Conflict,
+    OutcomeUnknown,
+    ParentMissing,
+    RetryLater,
+    SystemDown,
+    Unmappable,
+)
+from erpsync.store import claims
+from erpsync.store.books import Picture
+from erpsync.store.cases import Case
+from erpsync.store.claims import Begun, Claimed
+from erpsync.store.connection import Connection, moment, ms
+from erpsync.store.outcomes import Outcome
+
+MARGIN = timedelta(seconds=5)
+NEVER = 9_999_999_999_999  # milliseconds; only a person moves it on
+
+
+@dataclass
+class _Found:
+    """What looking found: nothing, one document, or what speaks against going on."""
+
+    claimed: Claimed
+    holds: Fields | None = None
+    calls: int = 0
+
+
+class Sender:
+    """Takes claimed messages to their target, each to its end. ``reread`` is told of documents that must be read again."""
+
+    def __init__(self, context: Context, finisher: Finisher, *, reread: Callable[[str, str, str], None]) -> None:
+        self._context = context
+        self._finisher = finisher
+        self._reread = reread
+        self._begin: Batch[Begun, bool] = Batch(context.store.writer, self._write_begun)
+
+    async def deliver(self, claimed: Claimed, parents: dict[str, str]) -> None:
+        """Deliver one message; whatever comes of it is on record when this returns."""
+        route = self._context.routes.by_flow(claimed.flow_id, claimed.target_id)
+        if route is None:
+            await self._finisher.put(Ended(_orphan(claimed)))
+            return
+        try:
+            ended = await self._deliver(claimed, route, parents)
+        except CallError as error:  # before anything was written
+            ended = self._failed(claimed, route, error, calls=0 if isinstance(error, Unmappable | ParentMissing) else 1)
+        except Exception as error:  # noqa: BLE001  (foreign code was called: what it raised becomes a verdict)
+            text = f"{type(error).__name__} before anything was sent: {error}"
+            ended = self._failed(claimed, route, Unmappable(text, code="defect"), calls=0)
+        if ended is not None:
+            ended.signal.prepaid = 1
+            await self._finisher.put(ended)
+            if ended.outcome.reason == Reason.CONFLICT and claimed.far_id:
+                self._reread(route.target, claimed.record.kind, claimed.far_id)
+
+    async def give_back(self, claimed: Claimed) -> None:
+        """Nothing was done for it yet: ready again, the try given back."""
+        outcome = _outcome(claimed, State.READY, Reason.RELEASED, "released")
+        outcome.due_at, outcome.burn = self._context.now_ms, False
+        outcome.pinned_id = claimed.pinned.attempt_id if claimed.pinned is not None else None
+        await self._finisher.put(Ended(outcome, Signal(prepaid=1)))
+
+    async def _deliver(self, claimed: Claimed, route: Route, parents: dict[str, str]) -> Ended | None:
+        if claimed.pinned is not None:
+            return await self._repeat(claimed, route)
+        found = _Found(claimed)
+        now = self._context.now()
+        key = self._context.once_key(claimed.message_id, claimed.generation)
+        plan = build(found.claimed, route, parents=parents, once_key=key, now=now)
+        if isinstance(plan, Look):
+            looked = await self._look(claimed, route)
+            if isinstance(looked, Ended):
+                return looked
+            found = looked
+            plan = build(found.claimed, route, parents=parents, once_key=key, now=now, looked=True)
+        match plan:
+            case Nothing(reason=reason):
+                return self._nothing(found, reason)
+            case Missing(keys=keys):
+                return _held_for_parents(found.claimed, keys)
+            case Ready():
+                return await self._write(found, route, plan)
+            case _:
+                raise AssertionError(plan)
+
+    async def _look(self, claimed: Claimed, route: Route) -> _Found | Ended:
+        """Look for the document before it is created: by our reference, else by its natural key."""
+        adapter = self._context.adapter(route.target)
+        receipts = await self._in_time(route.target, adapter.find(claimed.record.kind, claimed.record.number))
+        if len(receipts) > 1:
+            return self._duplicate(claimed, receipts)
+        if not receipts:
+            return _Found(claimed, calls=1)
+        one = receipts[0]
+        known = claimed.picture if claimed.picture is not None and claimed.picture.present else Picture()
+        holds = {**known.fields, **(one.holds or {})}
+        revision = one.far_revision
+        picture = replace(
+            known,
+            fields=holds,
+            present=True,
+            far_revision=revision.text if revision else known.far_revision,
+            far_order=revision.order if revision else known.far_order,
+        )
+        return _Found(replace(claimed, far_id=one.far_id, picture=picture), holds=holds, calls=1)
+
+    async def _write(self, found: _Found, route: Route, plan: Ready) -> Ended | None:
+        """Prepare, put the bytes on record, send."""
+        claimed, adapter = found.claimed, self._context.adapter(route.target)
+        item, generation = plan.item, claimed.generation
+        prepared = adapter.prepare(item)
+        if (
+            claimed.last_body is not None
+            and prepared.body != claimed.last_body
+            and route.writes.once is Once.IDEMPOTENT
+        ):
+            generation += 1  # other content must not go under the same key
+            item = replace(item, once_key=self._context.once_key(claimed.message_id, generation))
+            prepared = adapter.prepare(item)
+        return await self._send(
+            found, route, prepared, plan.asked, generation=generation, creates=not item.far_id, item=item
+        )
+
+    async def _repeat(self, claimed: Claimed, route: Route) -> Ended | None:
+        """Send an open try again, byte for byte under its key; past the key's life it is looked for first."""
+        pinned = claimed.pinned
+        assert pinned is not None  # noqa: S101  (the caller looked)
+        life = route.writes.key_life
+        if life is not None and self._context.now() - moment(claimed.first_try_at or pinned.begun_at) > life:
+            return await self._past_key_life(claimed, route)
+        prepared = Prepared(
+            kind=claimed.record.kind,
+            number=claimed.record.number,
+            request=pinned.request,
+            headers=pinned.headers,
+            body=pinned.body,
+            far_id=pinned.far_id,
+            once_key=pinned.once_key,
+            far_revision=pinned.far_revision,
+        )
+        return await self._send(
+            _Found(claimed), route, prepared, pinned.content, generation=claimed.generation, creates=not pinned.far_id
+        )
+
+    async def _past_key_life(self, claimed: Claimed, route: Route) -> Ended | None:
+        """The target has forgotten the key: what is there says whether it arrived; else a new generation goes."""
+        if not route.writes.finds:
+            text = "the target has forgotten the once_key, and cannot be asked"
+            return self._failed(replace(claimed, tries=10**6), route, OutcomeUnknown(text, code="key_life"), calls=0)
+        looked = await self._look(claimed, route)
+        if isinstance(looked, Ended):
+            return looked
+        if looked.holds is not None:
+            return self._nothing(looked, Reason.UPDATED if claimed.far_id else Reason.CREATED)
+        fresh = _outcome(claimed, State.READY, Reason.NOT_DELIVERED, "not_found")
+        fresh.generation = claimed.generation + 1
+        return Ended(fresh, Signal(answered=True, calls=1))
+
+    async def _send(
+        self,
+        found: _Found,
+        route: Route,
+        prepared: Prepared,
+        asked: Fields,
+        *,
+        generation: int,
+        creates: bool,
+        item: Item | None = None,
+    ) -> Ended | None:
+        claimed, adapter = found.claimed, self._context.adapter(route.target)
+        system = self._context.system(route.target)
+        begun = Begun(
+            message_id=claimed.message_id,
+            lease_no=claimed.lease_no,
+            request=prepared.request,
+            headers=prepared.headers,
+            body=prepared.body,
+            content=asked,
+            once_key=prepared.once_key,
+            generation=generation,
+            far_id=prepared.far_id,
+            far_revision=prepared.far_revision,
+        )
+        before = self._context.now()
+        if not await self._begin.put(begun):
+            return None  # the lease moved on: its new holder decides, and nothing of ours was sent
+        waited = self._context.now() - before
+        if waited > system.limits.deadline:
+            return None  # this process stood still; the lease is another's soon, and nothing of ours was sent
+        try:
+            async with asyncio.timeout(system.limits.deadline.total_seconds()):
+                (receipt,) = await adapter.write([prepared])
+        except TimeoutError:
+            receipt = Receipt(error=OutcomeUnknown(_no_answer(system.limits.deadline, prepared), code="timeout"))
+        except CallError as error:
+            receipt = Receipt(error=error)
+        except Exception as error:  # noqa: BLE001  (foreign code after the first byte: the request may have arrived)
+            text = f"{type(error).__name__} while {prepared.request} was sent: {error}"
+            receipt = Receipt(error=OutcomeUnknown(text, code="defect"))
+        calls = receipt.evidence.calls + found.calls
+        if receipt.error is not None:
+            ended = self._failed(claimed, route, receipt.error, calls=calls, receipt=receipt)
+            _keep_found(ended.outcome, found)
+            return ended
+        del item
+        return await self._delivered(found, route, receipt, asked, creates=creates, calls=calls)
+
+    async def _delivered(
+        self, found: _Found, route: Route, receipt: Receipt, asked: Fields, *, creates: bool, calls: int
+    ) -> Ended:
+        """A definite yes: what the target now holds is its answer, else what reading it back tells."""
+        claimed = found.claimed
+        holds, revision = receipt.holds, receipt.far_revision
+        far_id = receipt.far_id or claimed.far_id
+        if holds is None and route.reads.one and far_id and route.kind.nature is Nature.KEPT:
+            holds, revision, calls = await self._read_back(route, far_id, revision, calls)
+        if holds is None and found.holds is not None:
+            holds = {**found.holds, **asked}
+        reason = Reason(receipt.outcome) if receipt.outcome else (Reason.CREATED if creates else Reason.UPDATED)
+        outcome = _outcome(claimed, State.DONE, reason, reason)
+        outcome.far_id = far_id
+        outcome.present = not claimed.record.removed
+        outcome.holds, outcome.asked = holds, asked
+        if revision is not None:
+            outcome.far_revision, outcome.far_order = revision.text, revision.order
+        _evidence(outcome, receipt)
+        return Ended(outcome, Signal(answered=True, calls=calls))
+
+    async def _read_back(
+        self, route: Route, far_id: str, revision: object, calls: int
+    ) -> tuple[Fields | None, object, int]:
+        adapter = self._context.adapter(route.target)
+        try:
+            told = await self._in_time(route.target, adapter.read(route.kind.name, far_id))
+        except (CallError, TimeoutError):
+            return None, revision, calls + 1  # it was delivered all the same; the next reading repaints the picture
+        if told.document is None:
+            return None, revision, calls + 1
+        return flatten(told.document), told.revision or revision, calls + 1
+
+    async def _in_time(self, target: str, call):  # type: ignore[no-untyped-def]  # any awaitable, its answer passed on
+        """The call's answer within the system's deadline; a reading that takes longer counts as down."""
+        deadline = self._context.system(target).limits.deadline
+        try:
+            async with asyncio.timeout(deadline.total_seconds()):
+                return await call
+        except TimeoutError:
+            raise SystemDown(f"{target} did not answer in {deadline.total_seconds():g} s", code="timeout") from None
+
+    def _nothing(self, found: _Found, reason: Reason) -> Ended:
+        delivered = reason in (Reason.UNCHANGED, Reason.CREATED, Reason.UPDATED)
+        outcome = _outcome(found.claimed, State.DONE if delivered else State.SKIPPED, reason, reason)
+        _keep_found(outcome, found)
+        return Ended(outcome, Signal(answered=found.calls > 0, calls=found.calls))
+
+    def _duplicate(self, claimed: Claimed, receipts: Sequence[Receipt]) -> Ended:
+        """Found twice: never a guess, a person says which one it is."""
+        ids = [receipt.far_id for receipt in receipts]
+        target = self._context.system_named(claimed.target_id)
+        outcome = _outcome(claimed, State.HELD, Reason.RETRY, "duplicate_far")
+        outcome.error, outcome.error_code = (
+            f"{target} has {claimed.record.key} {len(ids)} times: {', '.join(ids[:5])}",
+            "duplicate_far",
+        )
+        outcome.waits = [(Wait.PERSON, "which of them it is")]
+        by_reference = any(receipt.number == claimed.record.number for receipt in receipts)
+        case = Case(
+            "duplicate_far" if by_reference else "ambiguous",
+            claimed.record.key,
+            outcome.error,
+            system_id=claimed.target_id,
+            record_id=claimed.record.record_id,
+            message_id=claimed.message_id,
+            stake=claimed.stake,
+            currency=claimed.currency,
+            evidence={"far_ids": ids},
+        )
+        outcome.cases = [case]
+        return Ended(outcome, Signal(answered=True, calls=1))
+
+    def _failed(
+        self, claimed: Claimed, route: Route, error: CallError, *, calls: int, receipt: Receipt | None = None
+    ) -> Ended:
+        """Where the message goes after ``error``, and what that says of the system."""
+        context, system = self._context, self._context.system(route.target)
+        now = context.now()
+        once = Once.BLIND if route.writes.once is Once.BLIND else route.writes.once
+        judged = verdict(
+            error,
+            tries=claimed.tries,
+            conflicts=claimed.conflicts,
+            age=now - moment(claimed.accepted_at),
+            once=once,
+            patience=context.patience(route.target),
+            believes_after=system.limits.believes_after,
+            rng=context.rng,
+        )
+        if (
+            claimed.pinned is not None
+            and judged.after is State.DEAD
+            and judged.reason in (Reason.EXHAUSTED, Reason.EXPIRED)
+        ):
+            judged = replace(judged, after=State.UNKNOWN, reason=Reason.ANSWER_LOST)  # its try is still open
+        outcome = _outcome(claimed, judged.after, judged.reason, judged.outcome)
+        outcome.error, outcome.error_code, outcome.error_field = error.message, error.code, error.field
+        outcome.due_at, outcome.burn = ms(now + judged.due), judged.burn
+        open_at_idempotent = isinstance(error, OutcomeUnknown) and once is Once.IDEMPOTENT and not route.writes.upsert
+        if judged.after is State.READY:
+            outcome.pin = open_at_idempotent
+            if claimed.pinned is not None and not open_at_idempotent and not isinstance(error, Conflict):
+                outcome.pinned_id = claimed.pinned.attempt_id
+        if judged.after is State.UNKNOWN:
+            outcome.unknown_since = claimed.unknown_since or ms(now)
+        outcome.conflict = isinstance(error, Conflict)
+        lacks: tuple[str, ...] = ()
+        if isinstance(error, ParentMissing):
+            lacks = (error.key,)
+            outcome.waits = [(Wait.PARENT, error.key)]
+        if receipt is not None:
+            _evidence(outcome, receipt)
+        return Ended(outcome, _signal(error, calls=calls, now=now), lacks)
+
+    def _write_begun(self, db: Connection, tries: Sequence[Begun]) -> Sequence[bool]:
+        now = self._context.now_ms
+        ours = claims.begin(db, tries, landscape_id=self._context.routes.names.landscape_id, now=now)
+        return [begun.message_id in ours for begun in tries]
+
+
+def _signal(error: CallError, *, calls: int, now: datetime) -> Signal:
+    match error:
+        case AccessDenied():
+            return Signal(denied=True, text=error.message, calls=calls)
+        case SystemDown():
+            return Signal(failed=error.code, text=error.message, calls=calls)
+        case OutcomeUnknown():
+            return Signal(failed=error.code, text=error.message, calls=calls)
+        case RetryLater(after=after) if error.throttled:
+            until = ms(now + min(after, timedelta(hours=1))) if after is not None and after > timedelta() else 0
+            return Signal(answered=calls > 0, limited_until=until, calls=calls)
+        case Unmappable():
+            return Signal(answered=calls > 0, calls=calls)
+        case _:
+            return Signal(answered=True, calls=calls)
+
+
+def _outcome(claimed: Claimed, after: State, reason: Reason, outcome: str) -> Outcome:
+    return Outcome(
+        message_id=claimed.message_id,
+        lease_no=claimed.lease_no,
+        target_id=claimed.target_id,
+        flow_id=claimed.flow_id,
+        lane_id=claimed.lane_id,
+        record_id=claimed.record.record_id,
+        kind=claimed.record.kind,
+        number=claimed.record.number,
+        stake=claimed.stake,
+        currency=claimed.currency,
+        after=after,
+        reason=reason,
+        outcome=outcome,
+    )
+
+
+def _evidence(outcome: Outcome, receipt: Receipt) -> None:
+    seen = receipt.evidence
+    outcome.status, outcome.answer, outcome.answer_cut = seen.status, seen.answer, seen.answer_cut
+    outcome.took_us = int(seen.seconds * 1_000_000)
+    outcome.sent_at = ms(seen.sent_at) if seen.sent_at is not None else None
+
+
+def _keep_found(outcome: Outcome, found: _Found) -> None:
+    """What looking found is bound and painted, whatever became of the write after it."""
+    if found.holds is None:
+        return
+    outcome.far_id, outcome.present, outcome.holds = found.claimed.far_id, True, found.holds
+    picture = found.claimed.picture
+    if picture is not None and picture.far_revision is not None:
+        outcome.far_revision, outcome.far_order = picture.far_revision, picture.far_order
+
+
+def _held_for_parents(claimed: Claimed, keys: Sequence[str]) -> Ended:
+    outcome = _outcome(claimed, State.HELD, Reason.RETRY, "parent_missing")
+    outcome.error = f"the target has not got {', '.join(keys[:5])}" + (
+        f" and {len(keys) - 5} more" if len(keys) > 5 else ""
+    )
+    outcome.error_code, outcome.burn = "parent_missing", False
+    outcome.waits = [(Wait.PARENT, key) for key in keys]
+    return Ended(outcome)
+
+
+def _orphan(claimed: Claimed) -> Outcome:
+    outcome = _outcome(claimed, State.HELD, Reason.RETRY, "no_flow")
+    outcome.error, outcome.error_code, outcome.burn = "the landscape has no flow for it any more", "no_flow", False
+    outcome.waits = [(Wait.PERSON, "the landscape has no flow for it any more")]
+    return outcome
+
+
+def _no_answer(deadline: timedelta, prepared: Prepared) -> str:
+    return f"no answer in {deadline.total_seconds():g} s: {prepared.request}"

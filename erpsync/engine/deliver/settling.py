@@ -1,0 +1,323 @@
+"""Settling what is unknown: a findable system is asked, a person is asked about the rest (promise 3).
+
+*Not found* is believed only ``settle_after`` after the last byte was sent; *found twice* is never a guess.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
+
+from erpsync.adapters.protocol import Receipt
+from erpsync.domain.document import Fields, flatten
+from erpsync.domain.messages import Reason, State
+from erpsync.domain.retry import ask_again, is_overdue
+from erpsync.engine.context import Bench, Context
+from erpsync.engine.deliver.finishing import Ended, Finisher, Signal
+from erpsync.engine.deliver.sending import NEVER
+from erpsync.engine.routes import Route
+from erpsync.errors import AccessDenied, CallError, NotFound, UsageError
+from erpsync.store import audit, claims, outcomes
+from erpsync.store.cases import Case, open_of_message
+from erpsync.store.claims import Claimed
+from erpsync.store.connection import Connection, moment, ms
+from erpsync.store.messages import standings
+from erpsync.store.outcomes import OpenTry, Outcome
+from erpsync.store.totals import Tally
+
+
+def can_be_asked(route: Route, far_id: str) -> bool:
+    """Whether the target can say what it holds of a document: by our reference, or by its own id."""
+    return route.writes.finds or (bool(far_id) and route.reads.one)
+
+
+class Settler:
+    """Asks about unknown messages, each at growing intervals, until it is known or a person is asked."""
+
+    def __init__(self, context: Context, finisher: Finisher) -> None:
+        self._context = context
+        self._finisher = finisher
+
+    async def settle_due(self, target: str, *, room: int = 8) -> int:
+        """Ask about what is due at one target; returns how many were asked about."""
+        context = self._context
+        target_id = context.routes.names.systems[target]
+        until = context.now_ms + int(2 * context.system(target).limits.deadline.total_seconds() * 1000)
+        picked = await context.store.writer.run(
+            lambda db: outcomes.claim_settling(
+                db, target_id, room=room, now=context.now_ms, until=until, worker_id=context.worker_id
+            )
+        )
+        await asyncio.gather(*(self.settle(message_id, lease_no) for message_id, lease_no in picked))
+        return len(picked)
+
+    async def settle(self, message_id: int, lease_no: int) -> Outcome:
+        """Ask about one unknown message; returns what came of it, on record."""
+        loaded = await asyncio.to_thread(self._load, message_id)
+        claimed, tried = loaded
+        claimed.lease_no = lease_no
+        ended = await self._ask(claimed, tried)
+        await self._finisher.put(ended)
+        return ended.outcome
+
+    def _load(self, message_id: int) -> tuple[Claimed, OpenTry | None]:
+        with self._context.store.read() as db:
+            (claimed,) = claims.load(db, [message_id])
+            return claimed, outcomes.open_try(db, message_id)
+
+    async def _ask(self, claimed: Claimed, tried: OpenTry | None) -> Ended:
+        context = self._context
+        route = context.routes.by_flow(claimed.flow_id, claimed.target_id)
+        if route is None or tried is None or not can_be_asked(route, tried.far_id or claimed.far_id):
+            return Ended(self._for_a_person(claimed, tried, "cannot be asked (blind)", due_at=NEVER))
+        far_id = tried.far_id or claimed.far_id
+        deadline = context.system(route.target).limits.deadline
+        try:
+            async with asyncio.timeout(deadline.total_seconds()):
+                found = await self._what_it_holds(route, claimed, far_id)
+        except TimeoutError:
+            return self._ask_later(
+                claimed, tried, Signal(failed="timeout", text=f"no answer in {deadline.total_seconds():g} s")
+            )
+        except AccessDenied as error:
+            return self._ask_later(claimed, tried, Signal(denied=True, text=error.message, calls=1))
+        except CallError as error:
+            return self._ask_later(claimed, tried, Signal(failed=error.code, text=error.message, calls=1))
+        if len(found) > 1:
+            return Ended(self._found_twice(claimed, found), Signal(answered=True, calls=1))
+        if found and (not far_id or _holds(found[0].holds, tried.content)):
+            return Ended(self._arrived(claimed, tried, found[0]), Signal(answered=True, calls=1))
+        if self._since_sent(tried, route) < context.system(route.target).limits.believes_after:
+            return self._ask_later(claimed, tried, Signal(answered=True, calls=1))
+        outcome = _unknown(claimed, State.READY, Reason.NOT_DELIVERED, "not_found")
+        outcome.due_at = context.now_ms
+        return Ended(outcome, Signal(answered=True, calls=1))
+
+    async def _what_it_holds(self, route: Route, claimed: Claimed, far_id: str) -> list[Receipt]:
+        adapter = self._context.adapter(route.target)
+        if far_id and route.reads.one:
+            told = await adapter.read(route.kind.name, far_id)
+            if told.document is None:
+                return []
+            return [Receipt(far_id=far_id, far_revision=told.revision, holds=flatten(told.document))]
+        return list(await adapter.find(route.kind.name, claimed.record.number))
+
+    def _since_sent(self, tried: OpenTry, route: Route) -> timedelta:
+        """Since the last byte was sent; where that is not on record, since it must have been at the latest."""
+        deadline_ms = int(self._context.system(route.target).limits.deadline.total_seconds() * 1000)
+        sent = tried.sent_at if tried.sent_at is not None else tried.begun_at + deadline_ms
+        return self._context.now() - moment(sent)
+
+    def _arrived(self, claimed: Claimed, tried: OpenTry, found: Receipt) -> Outcome:
+        reason = Reason.UPDATED if tried.far_id else Reason.CREATED
+        outcome = _unknown(claimed, State.DONE, reason, "settled")
+        outcome.far_id, outcome.present = found.far_id or claimed.far_id, True
+        outcome.holds, outcome.asked = found.holds, tried.content
+        if found.far_revision is not None:
+            outcome.far_revision, outcome.far_order = found.far_revision.text, found.far_revision.order
+        return outcome
+
+    def _ask_later(self, claimed: Claimed, tried: OpenTry, signal: Signal) -> Ended:
+        context = self._context
+        name = context.system_named(claimed.target_id)
+        route = context.routes.by_flow(claimed.flow_id, claimed.target_id)
+        assert route is not None  # noqa: S101  (it was asked through this route)
+        system = context.system(name)
+        wait = ask_again(
+            tried.asked_times, since_sent=self._since_sent(tried, route), believes_after=system.limits.believes_after
+        )
+        outcome = _unknown(claimed, State.UNKNOWN, Reason.ANSWER_LOST, "asked")
+        outcome.due_at = ms(context.now() + wait)
+        outcome.unknown_since = claimed.unknown_since or tried.begun_at
+        outcome.error = signal.text or "not found, too early to believe"
+        if is_overdue(moment(outcome.unknown_since), now=context.now(), unknown_after=system.retry.unknown_after):
+            outcome.cases = [self._case(claimed, tried, f"asked {tried.asked_times} times: {outcome.error}")]
+        return Ended(outcome, signal)
+
+    def _for_a_person(self, claimed: Claimed, tried: OpenTry | None, why: str, *, due_at: int) -> Outcome:
+        outcome = _unknown(claimed, State.UNKNOWN, Reason.ANSWER_LOST, "asked")
+        outcome.due_at = due_at
+        outcome.unknown_since = claimed.unknown_since or (tried.begun_at if tried else self._context.now_ms)
+        outcome.error = f"{self._context.system_named(claimed.target_id)} {why}"
+        outcome.error_code = "blind"
+        outcome.cases = [self._case(claimed, tried, why)]
+        return outcome
+
+    def _found_twice(self, claimed: Claimed, found: list[Receipt]) -> Outcome:
+        ids = ", ".join(receipt.far_id for receipt in found[:5])
+        outcome = self._for_a_person(claimed, None, f"has {claimed.record.key} {len(found)} times: {ids}", due_at=NEVER)
+        outcome.error_code = "duplicate_far"
+        case = Case(
+            "duplicate_far",
+            claimed.record.key,
+            outcome.error,
+            system_id=claimed.target_id,
+            record_id=claimed.record.record_id,
+            message_id=claimed.message_id,
+            stake=claimed.stake,
+            currency=claimed.currency,
+            evidence={"far_ids": [receipt.far_id for receipt in found]},
+        )
+        outcome.cases = [case]
+        return outcome
+
+    def _case(self, claimed: Claimed, tried: OpenTry | None, why: str) -> Case:
+        name = self._context.system_named(claimed.target_id)
+        request = tried.request if tried else "a request"
+        return Case(
+            "outcome_unknown",
+            claimed.record.key,
+            f"{claimed.record.key} may be in {name}: the answer to {request} was lost; {name} {why}",
+            system_id=claimed.target_id,
+            record_id=claimed.record.record_id,
+            message_id=claimed.message_id,
+            stake=claimed.stake,
+            currency=claimed.currency,
+            evidence={"request": request},
+        )
+
+
+def _holds(held: Fields | None, asked: Fields) -> bool:
+    """Whether everything that was asked is there now."""
+    return held is not None and all(
+        held.get(name) == value for name, value in asked.items() if name in held or value is not None
+    )
+
+
+def _unknown(claimed: Claimed, after: State, reason: Reason, outcome: str) -> Outcome:
+    return Outcome(
+        message_id=claimed.message_id,
+        lease_no=claimed.lease_no,
+        target_id=claimed.target_id,
+        flow_id=claimed.flow_id,
+        lane_id=claimed.lane_id,
+        record_id=claimed.record.record_id,
+        kind=claimed.record.kind,
+        number=claimed.record.number,
+        stake=claimed.stake,
+        currency=claimed.currency,
+        after=after,
+        reason=reason,
+        outcome=outcome,
+        settles=True,
+    )
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What settling came to. ``act`` is the audit entry's number, None when the target was asked and nothing is known yet."""
+
+    message_id: int
+    state: str
+    key: str
+    system: str
+    far_id: str
+    act: int | None
+    closed: list[int]
+    stake: int
+    currency: str
+
+
+def settle(
+    bench: Bench,
+    message_id: int,
+    *,
+    delivered: str | None,
+    not_delivered: bool,
+    actor: str,
+    reason: str,
+    command: str,
+) -> Settled:
+    """A person says what became of an unknown message: it is there as ``delivered``, or it did not arrive and goes again.
+
+    Raises NotFound for an unknown id, UsageError when the outcome of that message is not open.
+    """
+    context = bench.context()
+    now = context.now_ms
+
+    def act(db: Connection) -> Settled:
+        standing = standings(db, context.routes.company_id, [message_id]).get(message_id)
+        if standing is None:
+            raise NotFound(f"message {message_id} is not in the store (pruned, or never was)")
+        if standing.state != State.UNKNOWN:
+            raise UsageError(
+                f"message {message_id} is not unknown, it is {standing.state}",
+                hint=f"erpsync messages show {message_id}",
+            )
+        (claimed,) = claims.load(db, [message_id])
+        tried = outcomes.open_try(db, message_id)
+        tally = Tally(context.routes.company_id)
+        outcome = _unknown(claimed, State.DONE if delivered else State.READY, Reason.SETTLED, "settled")
+        if delivered:
+            outcome.far_id, outcome.present, outcome.asked = delivered, True, tried.content if tried else {}
+            outcome.outcome = "settled_delivered"
+        else:
+            outcome.reason, outcome.outcome, outcome.due_at = Reason.NOT_DELIVERED, "settled_not_delivered", now
+            outcome.generation = claimed.generation + 1 if claimed.pinned is not None else None
+        closed_before = open_of_message(db, message_id)
+        outcomes.finish(db, [outcome], tally, now=now)
+        tally.write(db)
+        number = audit.append(
+            db,
+            chain="main",
+            company_id=context.routes.company_id,
+            at=moment(now),
+            actor=actor,
+            what="message.settle",
+            subject=str(message_id),
+            reason=reason,
+            command=command,
+            before=b'{"state":"unknown"}',
+            after=(f'{{"state":"{outcome.after}","far_id":"{len(delivered or "")}"}}').encode(),
+        )
+        still = open_of_message(db, message_id)
+        return Settled(
+            message_id,
+            str(outcome.after),
+            standing.key,
+            context.system_named(standing.target_id),
+            delivered or "",
+            number,
+            sorted(closed_before - still),
+            standing.stake,
+            standing.currency,
+        )
+
+    if delivered is None and not not_delivered:
+        raise UsageError(
+            "messages settle needs --delivered FAR_ID or --not-delivered", hint="a findable system can be asked instead"
+        )
+    return context.store.writer.call(act)
+
+
+async def ask_now(bench: Bench, message_id: int) -> Settled:
+    """Ask a findable target about one unknown message now; raises UsageError where it cannot be asked (blind)."""
+    context = bench.context()
+    with context.store.read() as db:
+        standing = standings(db, context.routes.company_id, [message_id]).get(message_id)
+    if standing is None:
+        raise NotFound(f"message {message_id} is not in the store (pruned, or never was)")
+    if standing.state != State.UNKNOWN:
+        raise UsageError(
+            f"message {message_id} is not unknown, it is {standing.state}", hint=f"erpsync messages show {message_id}"
+        )
+    route = context.routes.by_flow(standing.flow_id, standing.target_id)
+    with context.store.read() as db:
+        tried = outcomes.open_try(db, message_id)
+    name = context.system_named(standing.target_id)
+    if route is None or not can_be_asked(route, tried.far_id if tried else ""):
+        raise UsageError(
+            f"{name} cannot be asked (blind): look there, then say what you saw",
+            hint=f"erpsync messages settle {message_id} --delivered ITS_NUMBER, or --not-delivered --reason WHY",
+        )
+    lease = await context.store.writer.run(
+        lambda db: outcomes.claim_settling_one(
+            db, message_id, now=context.now_ms, until=context.now_ms + 60_000, worker_id=context.worker_id
+        )
+    )
+    settler = Settler(context, Finisher(context, moved=lambda _: None))
+    outcome = await settler.settle(message_id, lease)
+    return Settled(
+        message_id, str(outcome.after), standing.key, name, outcome.far_id, None, [], standing.stake, standing.currency
+    )

@@ -1,0 +1,119 @@
+"""Who is told of a change: each flow's targets, in their lanes, where their picture differs from the record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from erpsync.domain.kinds import Supersedes
+from erpsync.domain.messages import Once
+from erpsync.domain.ownership import differs
+from erpsync.engine.routes import Route, Routes
+from erpsync.store import books
+from erpsync.store.books import Picture, Record
+from erpsync.store.connection import Connection, moment
+from erpsync.store.messages import Offer, offer
+from erpsync.store.totals import Tally
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A record that changed, the event that changed it, and the source's time of it (milliseconds)."""
+
+    record: Record
+    event_id: int | None
+    at: int | None
+
+
+def offer_changes(
+    db: Connection,
+    routes: Routes,
+    source: str,
+    changes: Sequence[Change],
+    mends: Sequence[Change],
+    tally: Tally,
+    *,
+    now: int,
+    restored_at: int | None = None,
+) -> list[int]:
+    """Offer changed records to the targets of their flows, and records that must be mended back to ``source``."""
+    offers: list[Offer] = []
+    if changes:
+        for route in routes.leaving(source, changes[0].record.kind):
+            offers += _for_route(db, routes, route, changes, now=now, restored_at=restored_at)
+    if mends:
+        back = routes.reaching(source, mends[0].record.kind)
+        if back is not None:
+            offers += _for_route(db, routes, back, mends, now=now, restored_at=None, mending=True)
+    return offer(db, offers, tally, now=now)
+
+
+def offer_changes_to(
+    db: Connection, routes: Routes, route: Route, changes: Sequence[Change], tally: Tally, *, now: int
+) -> list[int]:
+    """Offer records to one target."""
+    return offer(db, _for_route(db, routes, route, changes, now=now, restored_at=None), tally, now=now)
+
+
+def _for_route(
+    db: Connection,
+    routes: Routes,
+    route: Route,
+    changes: Sequence[Change],
+    *,
+    now: int,
+    restored_at: int | None,
+    mending: bool = False,
+) -> list[Offer]:
+    record_ids = [change.record.record_id for change in changes]
+    held = books.pictures(db, route.target_id, record_ids)
+    bound = books.far_ids(db, route.target_id, record_ids)
+    offers = []
+    for change in changes:
+        record = change.record
+        picture = held.get(record.record_id)
+        if not _needs(route, record, picture):
+            continue
+        there = record.record_id in bound
+        stake = route.kind.stake(record.fields) or (0, "")
+        offers.append(
+            Offer(
+                event_id=change.event_id,
+                target_id=route.target_id,
+                flow_id=route.flow_id,
+                record_id=record.record_id,
+                lane_key=_lane_key(routes, route.kind.lane(record.number, record.fields)),
+                supersedes=route.kind.supersedes is Supersedes.ALWAYS
+                or (route.kind.supersedes is Supersedes.UNTIL_THERE and not there),
+                stake=stake[0],
+                currency=stake[1],
+                cancels=not there and (route.kind.cancelled(record.fields) or record.removed),
+                filtered=not record.removed and not route.lets_through(record.fields, now=moment(now)),
+                mends=mending,
+                waits_for_person=_after_restore(route, change, there=there, restored_at=restored_at),
+            )
+        )
+    return offers
+
+
+def _needs(route: Route, record: Record, picture: Picture | None) -> bool:
+    """Whether the target does not hold yet what the record says."""
+    if record.removed:
+        return picture is None or picture.present
+    if picture is None or not picture.present:
+        return True
+    return bool(differs(record.fields, picture.fields, asked=picture.asked, carries=route.carries))
+
+
+def _lane_key(routes: Routes, key: str) -> str:
+    company = routes.landscape.company
+    return key if company == "main" else f"{company}/{key}"
+
+
+def _after_restore(route: Route, change: Change, *, there: bool, restored_at: int | None) -> str:
+    """A store opened from a backup does not know what it sent since: a blind target is not written without a person."""
+    if restored_at is None or there or route.writes.once is not Once.BLIND:
+        return ""
+    if change.at is not None and change.at >= restored_at:
+        return ""
+    return "the store was restored from a backup, and this may have been sent before"

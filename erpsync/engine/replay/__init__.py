@@ -1,0 +1,1 @@
+"""Repair of messages by people: replay, discard, restore."""

@@ -1,0 +1,181 @@
+"""``sync``: read along the flows, apply, deliver, and wait until nothing more can move by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from erpsync.domain.kinds import kind_named
+from erpsync.engine.context import Bench, Context
+from erpsync.engine.crew import Crew
+from erpsync.engine.intake.reading import PullReport
+from erpsync.engine.worker import WorkerReport, in_order_of_parents, stop_on_signals
+from erpsync.errors import UsageError
+from erpsync.store import results
+from erpsync.store.results import Mark
+
+
+@dataclass
+class SyncRow:
+    """What a flow did to one target."""
+
+    kind: str
+    source: str
+    target: str
+    read: int = 0
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    skipped: int = 0
+    held: int = 0
+    unknown: int = 0
+    waiting: int = 0
+    dead: int = 0
+
+
+@dataclass
+class Progress:
+    """How far it is: what each pull has read, and each target been given."""
+
+    pulls: list[PullReport]
+    rows: list[SyncRow]
+    seconds: float
+
+
+@dataclass
+class SyncReport:
+    """What a sync came to. ``failures``: (key, system, message id, error); ``unread``: (system, kind, why)."""
+
+    read: int = 0
+    seconds: float = 0.0
+    rows: list[SyncRow] = field(default_factory=list)
+    failures: list[tuple[str, str, int, str]] = field(default_factory=list)
+    held: list[tuple[str, str, int, str]] = field(default_factory=list)
+    unread: list[tuple[str, str, str]] = field(default_factory=list)
+    refused: int = 0
+    timed_out: bool = False
+    signal: int | None = None
+
+    @property
+    def written(self) -> int:
+        """Documents created or updated."""
+        return sum(row.created + row.updated for row in self.rows)
+
+    @property
+    def exit_code(self) -> int:
+        """0 all done, 1 something died or was refused, 8 something can still move, 3 nothing could be reached."""
+        if self.unread and not self.read:
+            return 3
+        if any(row.dead for row in self.rows) or self.refused or self.unread:
+            return 1
+        if any(row.waiting or row.unknown for row in self.rows):
+            return 8
+        return 0
+
+
+async def sync(
+    bench: Bench,
+    *,
+    kinds: Sequence[str],
+    to: Sequence[str] = (),
+    full: bool = False,
+    timeout: timedelta = timedelta(minutes=2),
+    wait: bool = True,
+    progress: Callable[[Progress], None] | None = None,
+) -> SyncReport:
+    """Carry documents of these kinds now. Raises UsageError when no flow carries one of them."""
+    context = bench.context()
+    names = [kind_named(kind).name for kind in kinds]
+    routes = [r for r in context.routes.all if r.kind.name in names and (not to or r.target in to)]
+    _check(context, names, to)
+    report, started = SyncReport(), time.monotonic()
+    with context.store.read() as db:
+        since = results.mark(db)
+    wanted = {(route.source, route.kind.name) for route in routes}
+    wanted |= {(route.target, route.kind.name) for route in routes if route.flow.watch}
+    pulls = {pair: PullReport(*pair) for pair in wanted if pair in {(s, k) for s, k, _ in context.routes.pulls()}}
+    stop, stopped = asyncio.Event(), WorkerReport()
+    with stop_on_signals(stop, stopped):
+        async with Crew(context) as crew:
+            show = asyncio.create_task(_show(context, routes, pulls, progress, started, since))
+            try:
+                async with asyncio.timeout(timeout.total_seconds()):
+                    for stage in in_order_of_parents(sorted(pulls)):
+                        await asyncio.gather(*(_pull(crew, pulls[pair], full=full, stop=stop) for pair in stage))
+                    while wait and not stop.is_set() and not crew.stopping and crew.moving():
+                        await asyncio.sleep(0.05)
+            except TimeoutError:
+                report.timed_out = True
+            finally:
+                show.cancel()
+        if crew.defects:
+            raise crew.defects[0]
+    report.signal = stopped.signal
+    report.seconds = time.monotonic() - started
+    report.rows = _rows(context, routes, pulls, since)
+    report.read = sum(pull.read for pull in pulls.values())
+    report.refused = sum(pull.verdicts["unreadable"] for pull in pulls.values())
+    report.unread = [
+        (pull.system, pull.kind, pull.error.message if pull.error else f"it is {pull.skipped}")
+        for pull in pulls.values()
+        if pull.error is not None or pull.skipped in ("down", "stopped", "paused", "limited")
+    ]
+    flows = sorted({route.flow_id for route in routes})
+    with context.store.read() as db:
+        report.failures = results.open_messages(db, context.routes.company_id, flows, "dead", limit=20)
+        report.held = results.open_messages(db, context.routes.company_id, flows, "held", limit=20)
+    return report
+
+
+def _check(context: Context, kinds: Sequence[str], to: Sequence[str]) -> None:
+    carried = sorted({route.kind.name for route in context.routes.all})
+    for kind in kinds:
+        if kind not in carried:
+            raise UsageError(f"no flow carries {kind}", hint=f"flows carry: {', '.join(carried) or 'nothing'}")
+    for target in to:
+        if target not in context.routes.targets:
+            raise UsageError(f"no flow leads to {target}", hint=f"targets: {', '.join(context.routes.targets)}")
+
+
+async def _pull(crew: Crew, report: PullReport, *, full: bool, stop: asyncio.Event) -> None:
+    """Read it now; where another worker is reading, or the first call is another's, wait for that."""
+    while not stop.is_set():
+        report.skipped = ""
+        await crew.pull(report, force=True, full=full)
+        if report.skipped not in ("proving", "not due, or read by another worker"):
+            return
+        await asyncio.sleep(0.1)
+
+
+def _rows(
+    context: Context, routes: Sequence[object], pulls: dict[tuple[str, str], PullReport], since: Mark
+) -> list[SyncRow]:
+    rows = []
+    with context.store.read() as db:
+        for route in context.routes.all:
+            if route not in routes:
+                continue
+            counted = results.of_flow(db, context.routes.company_id, route.flow_id, route.target_id, since=since)
+            read = pulls.get((route.source, route.kind.name))
+            row = SyncRow(route.kind.name, route.source, route.target, read=read.read if read else 0, **counted)
+            touched = row.created + row.updated + row.skipped + row.held + row.unknown + row.waiting + row.dead
+            row.unchanged = max(row.unchanged, row.read - touched) if read else row.unchanged
+            rows.append(row)
+    return rows
+
+
+async def _show(
+    context: Context,
+    routes: Sequence[object],
+    pulls: dict[tuple[str, str], PullReport],
+    progress: Callable[[Progress], None] | None,
+    started: float,
+    since: Mark,
+) -> None:
+    while progress is not None:
+        await asyncio.sleep(0.5)
+        rows = await asyncio.to_thread(_rows, context, routes, pulls, since)
+        progress(Progress(list(pulls.values()), rows, time.monotonic() - started))

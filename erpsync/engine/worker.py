@@ -1,0 +1,131 @@
+"""The worker: reads what is due, delivers what is due, settles, probes; until stopped, or until nothing can move."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from erpsync.domain.kinds import kind_named
+from erpsync.engine.context import Bench, Context
+from erpsync.engine.crew import Crew, as_worker
+from erpsync.engine.intake.reading import PullReport
+from erpsync.store import workers
+
+_TURN_SECONDS = 0.25
+
+
+@dataclass
+class WorkerReport:
+    """What a worker did. ``signal`` is the one that stopped it, if any did."""
+
+    delivered: int = 0
+    late: int = 0
+    pulled: int = 0
+    signal: int | None = None
+    errors: list[str] = field(default_factory=list)
+
+
+@contextlib.contextmanager
+def stop_on_signals(stop: asyncio.Event, report: WorkerReport) -> Iterator[None]:
+    """SIGTERM and Ctrl-C ask for a clean stop; a second one of them is the usual death."""
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGTERM, signal.SIGINT)
+
+    def stopped(number: int) -> None:
+        report.signal = number
+        stop.set()
+        for each in signals:
+            loop.remove_signal_handler(each)
+
+    try:
+        for number in signals:
+            loop.add_signal_handler(number, stopped, number)
+    except (ValueError, NotImplementedError):  # not in the main thread: whoever started us stops us
+        yield
+        return
+    try:
+        yield
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)
+
+
+def in_order_of_parents(pulls: list[tuple[str, str]]) -> list[list[tuple[str, str]]]:
+    """The (system, kind) pairs in stages: a kind comes after the kinds its documents name."""
+    stages: dict[int, list[tuple[str, str]]] = {}
+    for system, kind in pulls:
+        stages.setdefault(_depth(kind), []).append((system, kind))
+    return [stages[depth] for depth in sorted(stages)]
+
+
+def _depth(kind: str) -> int:
+    return 1 + max((_depth(parent) for parent in kind_named(kind).parent_kinds), default=0)
+
+
+async def run_worker(bench: Bench, *, once: bool = False, until_idle: bool = False) -> WorkerReport:
+    """Run a worker; ``once``: one turn of reading and delivering what is due now, ``until_idle``: until nothing can move.
+
+    Raises StoreError when the store fails while it runs; what was acknowledged is on disk.
+    """
+    report = WorkerReport()
+    stop = asyncio.Event()
+    context = bench.context()
+    now = context.now_ms
+    worker_id = await context.store.writer.run(
+        lambda db: workers.arrive(db, host=socket.gethostname(), pid=os.getpid(), command="run", now=now)
+    )
+    context = as_worker(context, worker_id)
+    with stop_on_signals(stop, report):
+        async with Crew(context) as crew:
+            await _work(context, crew, report, stop, once=once, until_idle=until_idle)
+        report.delivered, report.late = crew.feeder.delivered, crew.late
+    await context.store.writer.run(lambda db: workers.leave(db, worker_id, now=context.now_ms))
+    if crew.defects:
+        raise crew.defects[0]
+    return report
+
+
+async def _work(
+    context: Context, crew: Crew, report: WorkerReport, stop: asyncio.Event, *, once: bool, until_idle: bool
+) -> None:
+    pulls = [(system, kind) for system, kind, _ in context.routes.pulls()]
+    stages = in_order_of_parents(pulls)
+    turns = 0
+    while not stop.is_set() and not crew.stopping:
+        read = 0
+        for stage in stages:
+            with context.store.read() as db:
+                due = [(system, kind) for system, kind in stage if crew.puller.is_due(db, system, kind)]
+            if stop.is_set() or not due:
+                continue
+            done = await _unless(stop, *(crew.pull(PullReport(*pair), force=False, full=False) for pair in due))
+            read += sum(pulled.read for pulled in done if not pulled.skipped)
+            report.pulled += sum(pulled.read for pulled in done)
+        turns += 1
+        if once and turns and not crew.due_now():
+            return
+        if until_idle and not read and not crew.moving():
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_TURN_SECONDS if not (once or until_idle) else 0.05):
+                await stop.wait()
+
+
+async def _unless(stop: asyncio.Event, *works: object) -> list[PullReport]:
+    """What the works come to, or what is done of them when it is time to stop."""
+    tasks = [asyncio.ensure_future(work) for work in works]  # type: ignore[call-overload]  # coroutines of pull
+    stopped = asyncio.create_task(stop.wait())
+    pending: set[asyncio.Future[object]] = set(tasks)
+    while pending and not stop.is_set():
+        _, waiting = await asyncio.wait({*pending, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        pending = waiting - {stopped}  # type: ignore[arg-type]  # the event's task is taken out
+    stopped.cancel()
+    for task in pending:
+        task.cancel()
+    await asyncio.gather(*pending, return_exceptions=True)
+    return [task.result() for task in tasks if task.done() and not task.cancelled() and task.exception() is None]

@@ -1,0 +1,193 @@
+"""What a store says about itself, and whether it is whole. Rule: nothing here changes anything, or trusts a count.
+
+Each check is looked at by itself: where damage stops one, that is a problem of its own and the others still run.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from erpsync.store import audit, identity, migrations, payloads
+from erpsync.store.connection import SQLITE_VERSION, Connection, DatabaseError, moment, sqlite_is_sound, unsound_advice
+from erpsync.store.schema import OPEN
+
+_MOST_LINES = 100
+_PAGE = re.compile(r"\bpage (\d+)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that is not as it must be: which check found it, what is true, and on which pages of the file."""
+
+    check: str
+    text: str
+    pages: tuple[int, ...] = ()
+
+
+def info(db: Connection, path: Path) -> dict[str, Any]:
+    """What there is: sizes in bytes, moments as datetimes, ``tables`` with their numbers of rows."""
+    found = identity.read_identity(db)
+    created = db.execute("SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'created_at'").fetchone()
+    oldest_open = db.execute(f"SELECT min(accepted_at) FROM messages WHERE state IN {OPEN}").fetchone()
+    return {
+        "path": str(path),
+        "size": _size(path),
+        "wal_size": _size(Path(f"{path}-wal")),
+        "mode": f"{path.stat().st_mode & 0o777:04o}",
+        "schema": migrations.schema_of(db),
+        "schema_known": migrations.SCHEMA_VERSION,
+        "store_id": found.store_id if found else "",
+        "epoch": found.epoch if found else 0,
+        "created_at": moment(created[0]) if created else None,
+        "restored_at": moment(found.restored_at) if found and found.restored_at else None,
+        "sqlite": ".".join(map(str, SQLITE_VERSION)),
+        "sqlite_sound": sqlite_is_sound(),
+        "advice": unsound_advice(),
+        "tables": {name: _scalar(db, f'SELECT count(*) FROM "{name}"') for name in _tables(db)},
+        "oldest_event": _moment_of(db, "SELECT received_at FROM events ORDER BY event_id LIMIT 1"),
+        "newest_event": _moment_of(db, "SELECT received_at FROM events ORDER BY event_id DESC LIMIT 1"),
+        "oldest_open": moment(oldest_open[0]) if oldest_open[0] is not None else None,
+    }
+
+
+def verify(db: Connection, *, quick: bool = False) -> list[Problem]:
+    """Everything that is wrong, the file itself first; empty when the store is whole.
+
+    ``quick`` leaves out what reads all contents and compares indexes with their tables.
+    """
+    checks: list[tuple[str, Callable[[Connection], Iterator[Problem]]]] = [
+        ("file", _quick_file if quick else _file),
+        ("references", _references),
+        ("lanes", _lanes),
+        ("states", _states),
+        ("totals", _totals),
+        ("audit", _audit),
+    ]
+    if not quick:
+        checks.append(("contents", _contents))
+    problems: list[Problem] = []
+    for name, check in checks:
+        try:
+            problems.extend(check(db))
+        except (DatabaseError, TypeError, ValueError) as error:  # in a damaged row anything may stand anywhere
+            problems.append(Problem(name, f"cannot be checked: {error}", _pages(str(error))))
+    return problems
+
+
+def _file(db: Connection) -> Iterator[Problem]:
+    return _integrity(db, "integrity_check")
+
+
+def _quick_file(db: Connection) -> Iterator[Problem]:
+    return _integrity(db, "quick_check")
+
+
+def _integrity(db: Connection, pragma: str) -> Iterator[Problem]:
+    for (text,) in db.execute(f"PRAGMA {pragma}({_MOST_LINES})"):
+        for line in str(text).splitlines():
+            if line != "ok" and not line.startswith("***"):
+                yield Problem("file", line, _pages(line))
+
+
+def _references(db: Connection) -> Iterator[Problem]:
+    """What a row names must be there; also where the schema leaves the reference free."""
+    for table, rowid, parent, _ in db.execute("PRAGMA foreign_key_check").fetchmany(_MOST_LINES):
+        yield Problem("references", f"{table} row {rowid} names a row of {parent} that does not exist")
+    for (message_id,) in _few(
+        db,
+        "SELECT message_id FROM messages m WHERE pinned_id IS NOT NULL AND NOT EXISTS "
+        "(SELECT 1 FROM attempts a WHERE a.attempt_id = m.pinned_id AND a.message_id = m.message_id)",
+    ):
+        yield Problem("references", f"message {message_id} is pinned to an attempt that does not exist")
+
+
+def _lanes(db: Connection) -> Iterator[Problem]:
+    """Each lane with unfinished messages has one head, its oldest."""
+    for lane_id, oldest, heads, head in _few(
+        db,
+        "SELECT lane_id, min(message_id), sum(is_head), min(CASE WHEN is_head = 1 THEN message_id END) "
+        f"FROM messages WHERE state IN {OPEN} GROUP BY lane_id HAVING sum(is_head) <> 1 "
+        "OR min(CASE WHEN is_head = 1 THEN message_id END) <> min(message_id)",
+    ):
+        if heads == 1:
+            yield Problem("lanes", f"lane {lane_id} has message {head} as its head, message {oldest} is older")
+        else:
+            yield Problem("lanes", f"lane {lane_id} has {heads or 'no'} heads, message {oldest} is its oldest")
+    for message_id, lane_id in _few(
+        db,
+        "SELECT m.message_id, m.lane_id FROM messages m JOIN lanes l USING (lane_id) "
+        f"WHERE m.state IN {OPEN} AND (m.target_id <> l.target_id OR m.company_id <> l.company_id)",
+    ):
+        yield Problem("lanes", f"message {message_id} stands in lane {lane_id} of another system or company")
+
+
+def _states(db: Connection) -> Iterator[Problem]:
+    """A lease has its attempt on record, and what is held has a reason to wait."""
+    for (message_id,) in _few(
+        db,
+        "SELECT message_id FROM messages m WHERE state = 'leased' AND NOT EXISTS "
+        "(SELECT 1 FROM attempts a WHERE a.message_id = m.message_id AND a.lease_no = m.lease_no)",
+    ):
+        yield Problem("states", f"message {message_id} is leased without an attempt on record")
+    for (message_id,) in _few(
+        db,
+        "SELECT message_id FROM messages m WHERE state = 'held' AND NOT EXISTS "
+        "(SELECT 1 FROM waits w WHERE w.message_id = m.message_id)",
+    ):
+        yield Problem("states", f"message {message_id} is held and waits for nothing")
+
+
+def _totals(db: Connection) -> Iterator[Problem]:
+    """Totals recounted. Both sides hold what is zero as nothing."""
+    by = "company_id, flow_id, target_id, state, currency"
+    told = f"SELECT {by}, sum(n) AS n, sum(stake) AS stake FROM totals GROUP BY {by}"
+    counted = f"SELECT {by}, count(*) AS n, sum(stake) AS stake FROM messages GROUP BY {by}"
+    for company_id, flow_id, target_id, state, currency, n, stake in _few(
+        db,
+        f"SELECT {by}, sum(n), sum(stake) FROM (SELECT {by}, n, stake FROM ({told}) UNION ALL "
+        f"SELECT {by}, -n, -stake FROM ({counted})) GROUP BY {by} HAVING sum(n) <> 0 OR sum(stake) <> 0",
+    ):
+        where = f"company {company_id}, flow {flow_id}, system {target_id}, {state}"
+        money = f", {stake:+,} of its minor units of {currency}" if stake else ""
+        yield Problem("totals", f"totals of {where} are off by {n:+,} messages{money}")
+
+
+def _audit(db: Connection) -> Iterator[Problem]:
+    return (Problem("audit", text) for text in audit.verify(db)[:_MOST_LINES])
+
+
+def _contents(db: Connection) -> Iterator[Problem]:
+    """Contents still have the hash under which they lie: damage that SQLite cannot see."""
+    for payload_id, hash_, content in db.execute("SELECT payload_id, hash, content FROM payloads"):
+        if payloads.digest(content) != bytes(hash_):
+            yield Problem("contents", f"payload {payload_id} is not what was stored")
+
+
+def _few(db: Connection, sql: str) -> list[Any]:
+    return db.execute(f"{sql} LIMIT {_MOST_LINES}").fetchall()
+
+
+def _pages(text: str) -> tuple[int, ...]:
+    return tuple(dict.fromkeys(int(number) for number in _PAGE.findall(text)))
+
+
+def _tables(db: Connection) -> list[str]:
+    rows = db.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name")
+    return [str(name) for (name,) in rows]
+
+
+def _scalar(db: Connection, sql: str) -> int:
+    return int(db.execute(sql).fetchone()[0])
+
+
+def _moment_of(db: Connection, sql: str) -> object:
+    row = db.execute(sql).fetchone()
+    return moment(row[0]) if row else None
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0

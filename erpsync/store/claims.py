@@ -1,0 +1,320 @@
+"""Claiming: leasing due heads to a worker, and putting each try on record before anything is sent.
+
+An expired lease is not simply due again (DESIGN 4): where its call had begun the message is unknown, at an idempotent
+target it is pinned to the bytes of that try, and where nothing had begun it is ready as before.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from erpsync.domain.document import Fields
+from erpsync.domain.messages import Once, State
+from erpsync.store import payloads
+from erpsync.store.books import Picture, Record, pictures_for, records_by_id
+from erpsync.store.connection import Connection
+from erpsync.store.schema import DUE
+from erpsync.store.totals import Tally
+
+PICK = (
+    f"SELECT message_id, state FROM messages WHERE is_head = 1 AND state IN {DUE} "
+    "AND target_id = ? AND flow_id = ? AND due_at <= ? ORDER BY due_at{order} LIMIT ?"
+)
+PICK_OLDEST = PICK.format(order="")
+PICK_NEWEST = PICK.format(order=" DESC")
+
+
+@dataclass(frozen=True)
+class Share:
+    """How many messages of one flow may be claimed for one target."""
+
+    flow_id: int
+    weight: int
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a worker asks of one target. ``once``: how each kind's write is made once, by flow id."""
+
+    target_id: int
+    room: int
+    shares: Sequence[Share]
+    lease_ms: int
+    once: dict[int, Once]
+    upserts: frozenset[int]  # flow ids whose writes may be rebuilt at once
+    most_tries: int
+    unknown_due_ms: int  # when a lost answer is first asked about, after it was lost
+
+
+@dataclass
+class Claimed:
+    """A message in this worker's hands, with all that is needed to build and send it."""
+
+    message_id: int
+    lease_no: int
+    target_id: int
+    flow_id: int
+    lane_id: int
+    tries: int
+    generation: int
+    conflicts: int
+    accepted_at: int
+    event_id: int | None
+    stake: int
+    currency: str
+    own_id: int | None
+    unknown_since: int | None
+    mends: bool
+    record: Record
+    picture: Picture | None = None
+    far_id: str = ""
+    pinned: Pinned | None = None
+    last_body: bytes | None = None  # what the last try of this generation sent
+    first_try_at: int | None = None  # of this generation
+
+
+@dataclass(frozen=True)
+class Pinned:
+    """An open try to be repeated byte for byte."""
+
+    attempt_id: int
+    request: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    content: Fields
+    once_key: str
+    far_id: str
+    far_revision: str
+    begun_at: int
+
+
+def anything_due(db: Connection, target_id: int, flow_id: int, *, now: int) -> bool:
+    """Whether a head of this flow is due at this target; a look into the index."""
+    return db.execute(PICK_OLDEST, (target_id, flow_id, now, 1)).fetchone() is not None
+
+
+def leased(db: Connection, target_id: int) -> int:
+    """How many messages are in workers' hands for a target."""
+    return int(
+        db.execute("SELECT count(*) FROM messages WHERE target_id = ? AND state = 'leased'", (target_id,)).fetchone()[0]
+    )
+
+
+def claim(db: Connection, wanted: Wanted, tally: Tally, *, worker_id: int, now: int) -> list[int]:
+    """Lease due heads of one target; returns their message ids. The try is counted and on record with it."""
+    picked = _pick(db, wanted, now=now)
+    expired = [message_id for message_id, state in picked if state == State.LEASED]
+    lost = _take_back(db, expired, wanted, tally, now=now) if expired else set()
+    ids = [message_id for message_id, _ in picked if message_id not in lost][: wanted.room]
+    if not ids:
+        return []
+    rows = db.execute(
+        "UPDATE messages SET state = 'leased', due_at = ?, lease_no = lease_no + 1, tries = tries + 1, leased_by = ?, state_at = ? "
+        "WHERE message_id IN (SELECT value FROM json_each(?)) "
+        "RETURNING message_id, lease_no, tries, generation, flow_id, stake, currency",
+        (now + wanted.lease_ms, worker_id, now, json.dumps(ids)),
+    ).fetchall()
+    for _, _, _, _, flow_id, stake, currency in rows:
+        tally.move(
+            flow_id=flow_id,
+            target_id=wanted.target_id,
+            before=State.READY,
+            after=State.LEASED,
+            stake=stake,
+            currency=currency,
+        )
+    db.executemany(
+        "INSERT INTO attempts (message_id, lease_no, try_no, generation, worker_id, claimed_at) VALUES (?, ?, ?, ?, ?, ?)",
+        [
+            (message_id, lease_no, tries, generation, worker_id, now)
+            for message_id, lease_no, tries, generation, *_ in rows
+        ],
+    )
+    return ids
+
+
+def _pick(db: Connection, wanted: Wanted, *, now: int) -> list[tuple[int, str]]:
+    """Four of five from the oldest and one from the newest of each flow; the flows share the room by weight."""
+    picked: dict[int, str] = {}
+    left, weights = wanted.room, sum(share.weight for share in wanted.shares)
+    starved: list[Share] = []
+    for share in wanted.shares:
+        part = max(1, wanted.room * share.weight // max(1, weights))
+        newest = part // 5
+        rows = db.execute(PICK_OLDEST, (wanted.target_id, share.flow_id, now, min(part - newest, left))).fetchall()
+        if len(rows) == part - newest and newest:
+            rows += db.execute(PICK_NEWEST, (wanted.target_id, share.flow_id, now, min(newest, left))).fetchall()
+            starved.append(share)
+        elif len(rows) == part - newest:
+            starved.append(share)
+        for message_id, state in rows:
+            if left > 0 and message_id not in picked:
+                picked[message_id] = state
+                left -= 1
+    for share in starved:  # what other flows left over
+        if left <= 0:
+            break
+        rows = db.execute(PICK_OLDEST, (wanted.target_id, share.flow_id, now, left + len(picked))).fetchall()
+        for message_id, state in rows:
+            if left > 0 and message_id not in picked:
+                picked[message_id] = state
+                left -= 1
+    return list(picked.items())
+
+
+def _take_back(db: Connection, expired: Sequence[int], wanted: Wanted, tally: Tally, *, now: int) -> set[int]:
+    """Decide what expired leases come to; returns those that may not be leased again now."""
+    rows = db.execute(
+        "SELECT m.message_id, m.flow_id, m.stake, m.currency, m.tries, m.pinned_id, a.attempt_id, a.begun_at FROM json_each(?) j "
+        "JOIN messages m ON m.message_id = j.value JOIN attempts a ON a.message_id = m.message_id AND a.lease_no = m.lease_no",
+        (json.dumps(list(expired)),),
+    ).fetchall()
+    not_now = set()
+    for message_id, flow_id, stake, currency, tries, pinned_id, attempt_id, begun_at in rows:
+        begun = begun_at is not None
+        once = wanted.once.get(flow_id, Once.BLIND)
+        if begun and once is not Once.IDEMPOTENT:
+            after, reason = State.UNKNOWN, "worker_lost"
+        elif tries >= wanted.most_tries and not begun and pinned_id is None:
+            after, reason = State.DEAD, "poison"
+        else:
+            after, reason = State.READY, "worker_lost"
+        pin = (
+            (attempt_id if begun else pinned_id) if once is Once.IDEMPOTENT and flow_id not in wanted.upserts else None
+        )
+        db.execute("UPDATE attempts SET ended_at = ?, outcome = ? WHERE attempt_id = ?", (now, reason, attempt_id))
+        db.execute(
+            "UPDATE messages SET state = ?, reason = ?, state_at = ?, due_at = ?, pinned_id = ?, unknown_since = ?, "
+            "error = CASE WHEN ? = 'poison' THEN 'the worker died of it each time' ELSE error END WHERE message_id = ?",
+            (
+                *(after, reason, now, now + (wanted.unknown_due_ms if after is State.UNKNOWN else 0)),
+                *(pin if after is State.READY else None, begun_at if begun else None, reason, message_id),
+            ),
+        )
+        tally.move(
+            flow_id=flow_id,
+            target_id=wanted.target_id,
+            before=State.LEASED,
+            after=after,
+            stake=stake,
+            currency=currency,
+        )
+        tally.happened(at=now, flow_id=flow_id, system_id=wanted.target_id, outcome=reason)
+        if after is not State.READY:
+            not_now.add(message_id)
+    return not_now
+
+
+def load(db: Connection, message_ids: Sequence[int]) -> list[Claimed]:
+    """All that is needed to build and send these messages, in the order given; read after the claim's commit."""
+    rows = db.execute(
+        "SELECT m.message_id, m.lease_no, m.target_id, m.flow_id, m.lane_id, m.tries, m.generation, m.conflicts, m.accepted_at, "
+        "m.event_id, m.stake, m.currency, m.own_id, m.unknown_since, m.mends, m.record_id, m.pinned_id, x.far_id "
+        "FROM json_each(?) j JOIN messages m ON m.message_id = j.value "
+        "LEFT JOIN xrefs x ON x.system_id = m.target_id AND x.record_id = m.record_id",
+        (json.dumps(list(message_ids)),),
+    ).fetchall()
+    records = records_by_id(db, {row[15] for row in rows})
+    held = pictures_for(db, [(row[15], row[2]) for row in rows])
+    retried = [row[0] for row in rows if row[5] > 1]
+    tries = _earlier_tries(db, retried) if retried else {}
+    loaded = {}
+    for row in rows:
+        claimed = Claimed(
+            *row[:14],
+            mends=bool(row[14]),
+            record=records[row[15]],
+            picture=held.get((row[15], row[2])),
+            far_id=row[17] or "",
+            pinned=_pinned(db, row[16]) if row[16] is not None else None,
+        )
+        if (earlier := tries.get((claimed.message_id, claimed.generation))) is not None:
+            claimed.first_try_at, claimed.last_body = earlier
+        loaded[claimed.message_id] = claimed
+    return [loaded[message_id] for message_id in message_ids if message_id in loaded]
+
+
+def _earlier_tries(db: Connection, message_ids: Sequence[int]) -> dict[tuple[int, int], tuple[int, bytes | None]]:
+    rows = db.execute(
+        "SELECT a.message_id, a.generation, a.begun_at, p.content FROM json_each(?) j JOIN attempts a ON a.message_id = j.value "
+        "LEFT JOIN payloads p ON p.payload_id = a.body_id WHERE a.begun_at IS NOT NULL AND a.what = 'write' ORDER BY a.attempt_id",
+        (json.dumps(list(message_ids)),),
+    )
+    found: dict[tuple[int, int], tuple[int, bytes | None]] = {}
+    for message_id, generation, begun_at, body in rows:
+        first = found.get((message_id, generation))
+        found[message_id, generation] = (first[0] if first else begun_at, bytes(body or b""))
+    return found
+
+
+def _pinned(db: Connection, attempt_id: int) -> Pinned:
+    row = db.execute(
+        "SELECT request, headers, body_id, content, once_key, far_id, far_revision, begun_at FROM attempts WHERE attempt_id = ?",
+        (attempt_id,),
+    ).fetchone()
+    return Pinned(
+        attempt_id=attempt_id,
+        request=row[0],
+        headers=tuple((name, value) for name, value in json.loads(row[1] or "[]")),
+        body=payloads.get(db, row[2]) if row[2] is not None else b"",
+        content=json.loads(row[3] or "{}"),
+        once_key=row[4],
+        far_id=row[5],
+        far_revision=row[6],
+        begun_at=row[7],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A try about to leave: its exact bytes, and what they ask the far system to hold."""
+
+    message_id: int
+    lease_no: int
+    request: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    content: Fields
+    once_key: str
+    generation: int
+    far_id: str = ""
+    far_revision: str = ""
+    mapping_hash: str = ""
+
+
+def begin(db: Connection, tries: Sequence[Begun], *, landscape_id: int, now: int) -> set[int]:
+    """Put tries on record just before their first byte leaves; returns those still ours to send."""
+    ours = {
+        int(row[0])
+        for row in db.execute(
+            "SELECT m.message_id FROM json_each(?) j JOIN messages m ON m.message_id = j.value ->> 0 "
+            "WHERE m.lease_no = j.value ->> 1 AND m.state = 'leased' AND m.due_at > ?",
+            (json.dumps([(t.message_id, t.lease_no) for t in tries]), now),
+        )
+    }
+    going = [t for t in tries if t.message_id in ours]
+    body_ids = payloads.put_many(db, [t.body for t in going])
+    db.executemany(
+        "UPDATE attempts SET begun_at = ?, request = ?, headers = ?, body_id = ?, content = ?, once_key = ?, generation = ?, "
+        "far_id = ?, far_revision = ?, mapping_hash = ?, landscape_id = ? WHERE message_id = ? AND lease_no = ?",
+        [
+            (
+                *(
+                    now,
+                    t.request,
+                    json.dumps(t.headers),
+                    body_id,
+                    json.dumps(t.content, separators=(",", ":")),
+                    t.once_key,
+                    t.generation,
+                ),
+                *(t.far_id, t.far_revision, t.mapping_hash, landscape_id, t.message_id, t.lease_no),
+            )
+            for t, body_id in zip(going, body_ids, strict=True)
+        ],
+    )
+    risen = [(t.generation, t.message_id, t.generation) for t in going]
+    db.executemany("UPDATE messages SET generation = ? WHERE message_id = ? AND generation < ?", risen)
+    return ours

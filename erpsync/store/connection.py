@@ -1,0 +1,214 @@
+"""The one place that opens a store's file. Rule: nothing else in erpsync imports an SQLite module.
+
+One copy of SQLite per process: ``pysqlite3`` brings its own and is taken where it is installed, else Python's.
+Connections are in autocommit: a transaction is begun in so many words, by ``begin_immediate`` or ``Store.read``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from erpsync.store.faults import is_busy, is_of_the_file, locked, not_ours, translated
+
+if TYPE_CHECKING:
+    import sqlite3 as dbapi
+    from random import Random
+    from sqlite3 import Connection, DatabaseError, IntegrityError, OperationalError, Row
+else:
+    try:
+        from pysqlite3 import dbapi2 as dbapi
+    except ImportError:
+        import sqlite3 as dbapi
+    Connection, Row = dbapi.Connection, dbapi.Row
+    DatabaseError, IntegrityError, OperationalError = dbapi.DatabaseError, dbapi.IntegrityError, dbapi.OperationalError
+
+__all__ = [
+    "APPLICATION_ID",
+    "SQLITE_VERSION",
+    "Connection",
+    "DatabaseError",
+    "IntegrityError",
+    "OperationalError",
+    "Row",
+    "begin_immediate",
+    "is_of_the_file",
+    "moment",
+    "ms",
+    "open_reader",
+    "open_writer",
+    "sqlite_is_sound",
+    "translated",
+    "unsound_advice",
+]
+
+APPLICATION_ID = 0x45525053  # "ERPS", in the file's header
+SQLITE_VERSION: tuple[int, ...] = tuple(int(part) for part in dbapi.sqlite_version.split("."))
+
+_PAGE_BYTES = 8192
+_CHECKPOINT_PAGES = 8000  # keeps the -wal file under 64 MiB
+_CACHE_KIB = 16_384
+_STATEMENTS = 256
+_READER_WAIT_SECONDS = 5.0  # a reader waits only while another process recovers or closes the file
+_OPEN_WAIT_SECONDS = 30.0
+_FIRST_NAP, _LONGEST_NAP = 0.001, 0.008
+
+_BORN = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+_T = TypeVar("_T")
+
+
+def ms(moment: datetime) -> int:
+    """Milliseconds since 1970, UTC, of an aware moment; what is finer is cut off."""
+    return (moment - _BORN) // _MILLISECOND
+
+
+def moment(ms: int) -> datetime:
+    """The moment, in UTC, of milliseconds since 1970."""
+    return _BORN + timedelta(milliseconds=ms)
+
+
+def sqlite_is_sound(version: tuple[int, ...] = SQLITE_VERSION) -> bool:
+    """Whether this SQLite may share a store with other writers.
+
+    All but 3.44.6, 3.50.7 and those from 3.51.3 on have the WAL-reset bug: two processes that write or checkpoint
+    at the same moment can lose what was committed.
+    """
+    return version >= (3, 51, 3) or version[:3] in ((3, 50, 7), (3, 44, 6))
+
+
+def unsound_advice(version: tuple[int, ...] = SQLITE_VERSION) -> str:
+    """What to tell people when this SQLite must be the only writer and how to mend it; empty when it is sound."""
+    if sqlite_is_sound(version):
+        return ""
+    number = ".".join(map(str, version))
+    return f"SQLite {number} can lose data when several processes write, so one may: pip install 'pysqlite3>=0.6.1'"
+
+
+def open_writer(path: Path) -> Connection:
+    """A connection that may write; the file is made (0600) when there is none. Rows are tuples.
+
+    It never waits for a lock by itself: transactions start with ``begin_immediate``. Raises StoreError.
+    """
+    try:
+        _make_private(path)
+        return _patiently(lambda: _open_writer(path))
+    except (DatabaseError, OSError, UnicodeDecodeError) as error:
+        raise translated(error, path) from error
+
+
+def open_reader(path: Path) -> Connection:
+    """A connection that cannot write. Rows are ``Row``: by position and by name. Raises StoreError."""
+    try:
+        return _patiently(lambda: _open_reader(path))
+    except (DatabaseError, OSError, UnicodeDecodeError) as error:
+        raise translated(error, path) from error
+
+
+def begin_immediate(db: Connection, *, deadline_seconds: float = 30.0, rng: Random) -> None:
+    """Begin a writing transaction, waiting for other processes up to the deadline.
+
+    The waits are short, random and our own: SQLite's busy timeout sleeps longest where most wait, and starves them.
+    Raises StoreLocked after the deadline, another StoreError when the file cannot be written.
+    """
+    nap, until = _FIRST_NAP, time.monotonic() + deadline_seconds
+    while True:
+        try:
+            db.execute("BEGIN IMMEDIATE")
+        except OperationalError as error:
+            path = path_of(db)
+            if not is_busy(error):
+                raise translated(error, path) from error
+            if time.monotonic() >= until:
+                raise locked(path, after_seconds=deadline_seconds) from error
+        else:
+            return
+        time.sleep(rng.uniform(nap / 8, nap))
+        nap = min(nap * 2, _LONGEST_NAP)
+
+
+def path_of(db: Connection) -> Path:
+    """The file that a connection has open."""
+    return Path(next((file for _, name, file in db.execute("PRAGMA database_list") if name == "main"), ""))
+
+
+def _open_writer(path: Path) -> Connection:
+    db = _connect(path, mode="rw", timeout=0.0)
+    try:
+        _refuse_foreign(db, path)
+        db.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
+        db.execute("PRAGMA journal_mode = WAL").fetchone()
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA foreign_keys = ON")
+        db.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}").fetchone()
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _open_reader(path: Path) -> Connection:
+    db = _connect(path, mode="ro", timeout=_READER_WAIT_SECONDS)
+    try:
+        _refuse_foreign(db, path)
+        db.execute("PRAGMA query_only = ON")
+    except BaseException:
+        db.close()
+        raise
+    db.row_factory = Row
+    return db
+
+
+def _connect(path: Path, *, mode: str, timeout: float) -> Connection:
+    db = dbapi.connect(
+        f"{path.absolute().as_uri()}?mode={mode}",
+        uri=True,
+        timeout=timeout,
+        isolation_level=None,
+        check_same_thread=False,  # opened by one thread, closed by another; never used by two at once
+        cached_statements=_STATEMENTS,
+    )
+    try:
+        db.execute("PRAGMA trusted_schema = OFF")
+        db.execute("PRAGMA cell_size_check = ON")
+        db.execute("PRAGMA temp_store = MEMORY")
+        db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _refuse_foreign(db: Connection, path: Path) -> None:
+    """Raises StoreDamaged for a database that is not ours, before anything in it is changed."""
+    (application,) = db.execute("PRAGMA application_id").fetchone()
+    if application == APPLICATION_ID:
+        return
+    if application or db.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone():
+        raise not_ours(path)
+
+
+def _make_private(path: Path) -> None:
+    """Make the file, readable by its owner alone: SQLite gives -wal and -shm the same mode.
+
+    A file that exists is not opened here: closing it would drop the locks that this process holds on it.
+    """
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+
+
+def _patiently(open_: Callable[[], _T]) -> _T:
+    """Opening meets a lock for a moment, while another process makes, recovers or closes the file."""
+    until = time.monotonic() + _OPEN_WAIT_SECONDS
+    while True:
+        try:
+            return open_()
+        except OperationalError as error:
+            if not is_busy(error) or time.monotonic() >= until:
+                raise
+        time.sleep(_FIRST_NAP * 5)

@@ -1,0 +1,166 @@
+"""The event log: what systems told us, once, with its verdict. Immutable but for the verdict and the count of repeats."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from erpsync.store.connection import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """One event to be logged. Times in milliseconds; ``raw_id`` and ``canonical_id`` point at payloads."""
+
+    event_id: int
+    kind: str
+    verdict: str
+    received_at: int
+    record_id: int | None = None
+    number: str = ""
+    far_id: str = ""
+    far_revision: str | None = None
+    far_order: int | None = None
+    source_event_id: str | None = None
+    removed: bool = False
+    sent: bool = False
+    at: int | None = None
+    zone: str = ""
+    raw_id: int | None = None
+    canonical_id: int | None = None
+    detail: str = ""
+    caused_by: int | None = None
+    mapping_hash: str = ""
+
+
+def next_event_id(db: Connection) -> int:
+    """The first id not taken; true until this transaction ends."""
+    return int(db.execute("SELECT COALESCE(max(event_id), 0) + 1 FROM events").fetchone()[0])
+
+
+def insert_events(
+    db: Connection, rows: Sequence[EventRow], *, company_id: int, system_id: int, landscape_id: int | None
+) -> None:
+    """Log events of one system."""
+    db.executemany(
+        "INSERT INTO events (event_id, company_id, system_id, kind, record_id, number, far_id, far_revision, far_order, "
+        "source_event_id, removed, sent, at, zone, received_at, raw_id, canonical_id, verdict, detail, caused_by, mapping_hash, "
+        "landscape_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (
+                *(
+                    e.event_id,
+                    company_id,
+                    system_id,
+                    e.kind,
+                    e.record_id,
+                    e.number,
+                    e.far_id,
+                    e.far_revision,
+                    e.far_order,
+                ),
+                *(
+                    e.source_event_id,
+                    int(e.removed),
+                    int(e.sent),
+                    e.at,
+                    e.zone,
+                    e.received_at,
+                    e.raw_id,
+                    e.canonical_id,
+                ),
+                *(e.verdict, e.detail, e.caused_by, e.mapping_hash, landscape_id),
+            )
+            for e in rows
+        ],
+    )
+
+
+def seen_before(db: Connection, company_id: int, system_id: int, keys: Iterable[str]) -> dict[str, tuple[bytes, int]]:
+    """Content hash and event id of the duplicate keys that are known."""
+    rows = db.execute(
+        "SELECT dup_key, content_hash, event_id FROM seen WHERE company_id = ? AND system_id = ? "
+        "AND dup_key IN (SELECT value FROM json_each(?))",
+        (company_id, system_id, json.dumps(list(keys))),
+    )
+    return {str(key): (bytes(content), int(event_id)) for key, content, event_id in rows}
+
+
+def remember_seen(
+    db: Connection, company_id: int, system_id: int, rows: Iterable[tuple[str, bytes, int]], *, now: int
+) -> None:
+    """Keep (duplicate key, content hash, event id)."""
+    db.executemany(
+        "INSERT OR IGNORE INTO seen (company_id, system_id, dup_key, content_hash, event_id, seen_at) VALUES (?, ?, ?, ?, ?, ?)",
+        [(company_id, system_id, key, content, event_id, now) for key, content, event_id in rows],
+    )
+
+
+def count_repeats(db: Connection, event_ids: Iterable[int], *, now: int) -> None:
+    """These events were told again."""
+    db.executemany(
+        "UPDATE events SET repeats = repeats + 1, repeated_at = ? WHERE event_id = ?",
+        [(now, event_id) for event_id in event_ids],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class KeptEvent:
+    """An event brought back: enough to read it again."""
+
+    event_id: int
+    system_id: int
+    kind: str
+    number: str
+    far_id: str
+    far_revision: str | None
+    far_order: int | None
+    source_event_id: str | None
+    removed: bool
+    at: int | None
+    received_at: int
+    verdict: str
+    raw: bytes
+    record_id: int | None
+
+
+def kept(db: Connection, company_id: int, event_ids: Sequence[int]) -> list[KeptEvent]:
+    """These events with their raw contents, oldest first."""
+    rows = db.execute(
+        "SELECT event_id, system_id, kind, number, far_id, far_revision, far_order, source_event_id, removed, at, received_at, "
+        "verdict, content, record_id FROM events LEFT JOIN payloads ON payload_id = raw_id "
+        "WHERE company_id = ? AND event_id IN (SELECT value FROM json_each(?)) ORDER BY event_id",
+        (company_id, json.dumps(list(event_ids))),
+    )
+    return [KeptEvent(*row[:8], bool(row[8]), *row[9:12], bytes(row[12] or b""), row[13]) for row in rows]
+
+
+def set_verdict(db: Connection, event_id: int, verdict: str, *, detail: str, record_id: int | None = None) -> None:
+    """What became of a kept event when it was read again."""
+    db.execute(
+        "UPDATE events SET verdict = ?, detail = ?, record_id = COALESCE(?, record_id) WHERE event_id = ?",
+        (verdict, detail, record_id, event_id),
+    )
+
+
+def waiting_for_settlement(db: Connection, company_id: int, *, limit: int) -> list[int]:
+    """Events that waited for an open try which is settled by now, oldest first."""
+    rows = db.execute(
+        "SELECT e.event_id FROM events e WHERE e.verdict = 'waits' AND e.company_id = ? AND NOT EXISTS (SELECT 1 FROM messages m "
+        "WHERE m.record_id = e.record_id AND m.target_id = e.system_id AND m.state IN ('leased', 'unknown')) "
+        "ORDER BY e.event_id LIMIT ?",
+        (company_id, limit),
+    )
+    return [int(row[0]) for row in rows]
+
+
+def verdict_and_detail(db: Connection, event_id: int) -> tuple[str, str]:
+    """What became of an event, and why."""
+    row = db.execute("SELECT verdict, detail FROM events WHERE event_id = ?", (event_id,)).fetchone()
+    return str(row[0]), str(row[1])
+
+
+def anything_waits(db: Connection, company_id: int) -> bool:
+    """Whether an event waits for an open try that is settled by now."""
+    return bool(waiting_for_settlement(db, company_id, limit=1))

@@ -1,0 +1,44 @@
+"""Dead letters and the line behind each, for acts of people."""
+
+from __future__ import annotations
+
+from erpsync.store.connection import Connection
+from erpsync.store.schema import OPEN
+
+
+def followers(db: Connection, lane_id: int, message_id: int) -> list[int]:
+    """The unfinished messages that wait behind one in its lane, in order."""
+    rows = db.execute(
+        f"SELECT message_id FROM messages WHERE lane_id = ? AND state IN {OPEN} AND message_id > ? ORDER BY message_id",
+        (lane_id, message_id),
+    )
+    return [int(row[0]) for row in rows]
+
+
+def lane_followers(db: Connection, lane_id: int, message_id: int) -> int:
+    """How many wait behind it in its lane."""
+    return len(followers(db, lane_id, message_id))
+
+
+def fresh_tries(db: Connection, message_id: int) -> None:
+    """A person lets it be tried again: its tries and lost compare-and-sets count from zero, the old ones stay as evidence."""
+    db.execute(
+        "UPDATE messages SET tries = 0, conflicts = 0, error = '', error_code = '', error_field = '' WHERE message_id = ?",
+        (message_id,),
+    )
+
+
+def hold_for_line(db: Connection, message_id: int, target_id: int, *, now: int) -> None:
+    """Held because the head before it was discarded with its line on hold."""
+    db.execute(
+        "INSERT OR IGNORE INTO waits (message_id, reason, target_id, waits_on, since) VALUES (?, 'line', ?, '', ?)",
+        (message_id, target_id, now),
+    )
+
+
+def held_for(db: Connection, target_id: int, key: str) -> list[int]:
+    """The messages held at a target for the document of a key."""
+    rows = db.execute(
+        "SELECT message_id FROM waits WHERE target_id = ? AND reason = 'parent' AND waits_on = ?", (target_id, key)
+    )
+    return [int(row[0]) for row in rows]

@@ -1,0 +1,338 @@
+"""Finishing: what became of tries, in one transaction with everything that follows from it.
+
+A lease that moved on is left alone: its new holder decides (promise 7). A done message binds its document, moves the
+target's picture, hands its lane on, and frees what was held for it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from erpsync.domain.document import Fields
+from erpsync.domain.messages import Reason, State
+from erpsync.store import cases
+from erpsync.store.books import Picture, pictures_for, write_pictures
+from erpsync.store.cases import Case
+from erpsync.store.connection import Connection
+from erpsync.store.messages import promote, release_waits
+from erpsync.store.totals import Tally
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What one try came to, decided outside the transaction.
+
+    ``outcome`` is what the try was, for the attempt and the counts; ``after`` and ``reason`` are where the message goes.
+    ``holds`` is what the target now holds (None: as asked), ``asked`` what we asked of it; ``present`` None leaves the
+    picture alone. ``burn`` False gives the try back. ``settles``: it answers a question about an unknown message.
+    """
+
+    message_id: int
+    lease_no: int
+    target_id: int
+    flow_id: int
+    lane_id: int
+    record_id: int
+    kind: str
+    number: str
+    stake: int
+    currency: str
+    after: State
+    reason: str
+    outcome: str
+    due_at: int = 0
+    error: str = ""
+    error_code: str = ""
+    error_field: str = ""
+    burn: bool = True
+    pin: bool = False
+    pinned_id: int | None = None
+    generation: int | None = None
+    conflict: bool = False
+    far_id: str = ""
+    far_revision: str | None = None
+    far_order: int | None = None
+    present: bool | None = None
+    holds: Fields | None = None
+    asked: Fields = field(default_factory=dict)
+    waits: Sequence[tuple[str, str]] = ()
+    cases: Sequence[Case] = ()
+    status: int | None = None
+    answer: bytes = b""
+    answer_cut: bool = False
+    took_us: int = 0
+    sent_at: int | None = None
+    settles: bool = False
+    unknown_since: int | None = None
+
+    @property
+    def key(self) -> str:
+        """Its document's key, short form."""
+        return f"{self.kind}:{self.number}"
+
+
+@dataclass
+class Finished:
+    """What a finish changed: the messages that were still ours, those that were late, and the ones set free."""
+
+    ours: set[int] = field(default_factory=set)
+    late: int = 0
+    freed: list[int] = field(default_factory=list)
+
+
+def finish(db: Connection, outcomes: Sequence[Outcome], tally: Tally, *, now: int) -> Finished:
+    """Record what became of tries; returns which of them were still ours to finish."""
+    report = Finished()
+    states = {
+        int(row[0]): (int(row[1]), str(row[2]))
+        for row in db.execute(
+            "SELECT message_id, lease_no, state FROM messages WHERE message_id IN (SELECT value FROM json_each(?))",
+            (json.dumps([o.message_id for o in outcomes]),),
+        )
+    }
+    ours: list[Outcome] = []
+    for o in outcomes:
+        expected = State.UNKNOWN if o.settles else State.LEASED
+        if states.get(o.message_id) == (o.lease_no, expected):
+            ours.append(o)
+            report.ours.add(o.message_id)
+        else:
+            report.late += 1
+            tally.happened(at=now, flow_id=o.flow_id, system_id=o.target_id, outcome="late")
+    _write_attempts(db, outcomes, report.ours, now=now)
+    _write_messages(db, ours, tally, now=now)
+    _write_books(db, ours, tally, report, now=now)
+    for o in ours:
+        _after_words(db, o, tally, now=now)
+    return report
+
+
+def _write_attempts(db: Connection, outcomes: Sequence[Outcome], ours: set[int], *, now: int) -> None:
+    db.executemany(
+        "UPDATE attempts SET ended_at = ?, sent_at = ?, outcome = ?, status = ?, answer = ?, answer_cut = ?, error = ?, "
+        "error_code = ?, took_us = ? WHERE message_id = ? AND lease_no = ?",
+        [
+            (
+                *(
+                    now,
+                    o.sent_at,
+                    o.outcome if o.message_id in ours else f"late:{o.outcome}",
+                    o.status,
+                    o.answer or None,
+                ),
+                *(int(o.answer_cut), o.error, o.error_code, o.took_us, o.message_id, o.lease_no),
+            )
+            for o in outcomes
+        ],
+    )
+
+
+def _write_messages(db: Connection, ours: Sequence[Outcome], tally: Tally, *, now: int) -> None:
+    finished = [o for o in ours if o.after in (State.DONE, State.SKIPPED)]
+    db.executemany(
+        "UPDATE messages SET state = ?, is_head = 0, reason = ?, state_at = ?, pinned_id = NULL, unknown_since = NULL, "
+        "error = '', error_code = '', error_field = '' WHERE message_id = ?",
+        [(o.after, o.reason, now, o.message_id) for o in finished],
+    )
+    db.executemany(
+        "UPDATE messages SET state = ?, reason = ?, state_at = CASE WHEN state = ? THEN state_at ELSE ? END, due_at = ?, error = ?, "
+        "error_code = ?, error_field = ?, tries = max(0, tries - ?), conflicts = conflicts + ?, generation = COALESCE(?, generation), "
+        "pinned_id = CASE WHEN ? THEN (SELECT attempt_id FROM attempts a WHERE a.message_id = messages.message_id "
+        "AND a.lease_no = messages.lease_no) ELSE ? END, unknown_since = ? WHERE message_id = ?",
+        [
+            (
+                *(
+                    o.after,
+                    o.reason,
+                    o.after,
+                    now,
+                    o.due_at,
+                    o.error,
+                    o.error_code,
+                    o.error_field,
+                    int(not o.burn),
+                    int(o.conflict),
+                ),
+                *(o.generation, o.pin, o.pinned_id, o.unknown_since, o.message_id),
+            )
+            for o in ours
+            if o.after not in (State.DONE, State.SKIPPED)
+        ],
+    )
+    promote(db, [o.lane_id for o in finished])
+    for o in ours:
+        before = State.UNKNOWN if o.settles else State.LEASED
+        tally.move(
+            flow_id=o.flow_id, target_id=o.target_id, before=before, after=o.after, stake=o.stake, currency=o.currency
+        )
+        tally.happened(at=now, flow_id=o.flow_id, system_id=o.target_id, outcome=o.outcome, took_us=o.took_us)
+
+
+def _write_books(db: Connection, ours: Sequence[Outcome], tally: Tally, report: Finished, *, now: int) -> None:
+    known = [o for o in ours if o.present is not None]
+    if not known:
+        return
+    before = pictures_for(db, [(o.record_id, o.target_id) for o in known])
+    changed: dict[int, list[tuple[int, Picture]]] = {}
+    for o in known:
+        picture = before.get((o.record_id, o.target_id)) or Picture()
+        if o.present:
+            _repaint(picture, o)
+        else:
+            picture = Picture(present=False)
+        picture.seen_at = max(picture.seen_at, now)
+        if o.far_revision is not None:
+            picture.far_revision, picture.far_order = o.far_revision, o.far_order
+        changed.setdefault(o.target_id, []).append((o.record_id, picture))
+    for target_id, rows in changed.items():
+        write_pictures(db, target_id, rows)
+    _bind(db, [o for o in known if o.present and o.far_id], tally, now=now)
+    for target_id in {o.target_id for o in known}:
+        keys = {o.key for o in known if o.target_id == target_id and o.present}
+        rows = db.execute(
+            "SELECT DISTINCT waits_on FROM waits WHERE target_id = ? AND reason = 'parent' "
+            "AND waits_on IN (SELECT value FROM json_each(?))",
+            (target_id, json.dumps(list(keys))),
+        ).fetchall()
+        for (waits_on,) in rows:
+            report.freed += release_waits(db, target_id, waits_on, tally, now=now)
+
+
+def _repaint(picture: Picture, o: Outcome) -> None:
+    """The picture after a write: what the target says it holds, else what we asked."""
+    picture.present = True
+    if o.holds is not None:
+        told_lines = any(path.startswith("lines.") for path in o.holds)
+        if told_lines:
+            picture.fields = {
+                path: v for path, v in picture.fields.items() if not path.startswith("lines.") or path in o.holds
+            }
+        picture.fields.update(o.holds)
+    for name, value in o.asked.items():
+        if o.holds is None or (name not in o.holds and not (name.startswith("lines.") and o.holds)):
+            picture.fields[name] = value
+            picture.asked.pop(name, None)
+        elif o.holds.get(name) != value:
+            picture.asked[name] = value
+        else:
+            picture.asked.pop(name, None)
+    picture.fields = {path: v for path, v in picture.fields.items() if v is not None or not path.startswith("lines.")}
+
+
+def _bind(db: Connection, ours: Sequence[Outcome], tally: Tally, *, now: int) -> None:
+    db.executemany(
+        "INSERT OR IGNORE INTO xrefs (system_id, record_id, company_id, kind, far_id, bound_at) VALUES (?, ?, ?, ?, ?, ?)",
+        [(o.target_id, o.record_id, tally.company_id, o.kind, o.far_id, now) for o in ours],
+    )
+    stray = db.execute(
+        "SELECT j.value ->> 1, j.value ->> 2, x.far_id FROM json_each(?) j LEFT JOIN xrefs x "
+        "ON x.system_id = j.value ->> 0 AND x.record_id = j.value ->> 1 WHERE x.far_id IS NOT j.value ->> 2",
+        (json.dumps([(o.target_id, o.record_id, o.far_id) for o in ours]),),
+    ).fetchall()
+    by_record = {o.record_id: o for o in ours}
+    for record_id, far_id, bound in stray:
+        o = by_record[int(record_id)]
+        said = f"is bound to {bound}" if bound else "cannot be bound: that id is another document's"
+        case = Case(
+            "duplicate_far",
+            o.key,
+            f"the target answered with far id {far_id}, but {o.key} {said}",
+            system_id=o.target_id,
+            record_id=o.record_id,
+            message_id=o.message_id,
+            evidence={"far_id": far_id, "bound": bound},
+        )
+        cases.open_case(db, case, company_id=tally.company_id, now=now)
+
+
+def _after_words(db: Connection, o: Outcome, tally: Tally, *, now: int) -> None:
+    """Waits, cases, and what a settled outcome heals."""
+    for reason, waits_on in o.waits:
+        db.execute(
+            "INSERT OR IGNORE INTO waits (message_id, reason, target_id, waits_on, since) VALUES (?, ?, ?, ?, ?)",
+            (o.message_id, reason, o.target_id, waits_on, now),
+        )
+    for case in o.cases:
+        cases.open_case(db, case, company_id=tally.company_id, now=now)
+    if o.settles and o.after is not State.UNKNOWN:
+        how = "found in the target" if o.after is State.DONE else "not in the target, sent again"
+        cases.heal(db, "outcome_unknown", company_id=tally.company_id, now=now, how=how, message_id=o.message_id)
+    elif o.after is State.DONE and o.reason != Reason.UNCHANGED:
+        cases.heal(
+            db, "outcome_unknown", company_id=tally.company_id, now=now, how="delivered", message_id=o.message_id
+        )
+
+
+def claim_settling(
+    db: Connection, target_id: int, *, room: int, now: int, until: int, worker_id: int
+) -> list[tuple[int, int]]:
+    """Unknown heads that are due to be asked about: (message id, lease no); their state stays unknown.
+
+    Asking is put on record as an attempt of its own, and nobody else asks before ``until``.
+    """
+    ids = [
+        row[0]
+        for row in db.execute(
+            "SELECT message_id FROM messages WHERE is_head = 1 AND state = 'unknown' AND target_id = ? AND due_at <= ? "
+            "ORDER BY due_at LIMIT ?",
+            (target_id, now, room),
+        )
+    ]
+    rows = db.execute(
+        "UPDATE messages SET due_at = ?, lease_no = lease_no + 1 WHERE message_id IN (SELECT value FROM json_each(?)) "
+        "RETURNING message_id, lease_no, tries, generation",
+        (until, json.dumps(ids)),
+    ).fetchall()
+    db.executemany(
+        "INSERT INTO attempts (message_id, lease_no, try_no, generation, what, worker_id, claimed_at, begun_at) "
+        "VALUES (?, ?, ?, ?, 'settle', ?, ?, ?)",
+        [
+            (message_id, lease_no, tries, generation, worker_id, now, now)
+            for message_id, lease_no, tries, generation in rows
+        ],
+    )
+    return [(int(message_id), int(lease_no)) for message_id, lease_no, _, _ in rows]
+
+
+def claim_settling_one(db: Connection, message_id: int, *, now: int, until: int, worker_id: int) -> int:
+    """Ask about this one now, whenever it was due; returns the lease number to finish it under."""
+    row = db.execute(
+        "UPDATE messages SET due_at = ?, lease_no = lease_no + 1 WHERE message_id = ? AND state = 'unknown' "
+        "RETURNING lease_no, tries, generation",
+        (until, message_id),
+    ).fetchone()
+    db.execute(
+        "INSERT INTO attempts (message_id, lease_no, try_no, generation, what, worker_id, claimed_at, begun_at) "
+        "VALUES (?, ?, ?, ?, 'settle', ?, ?, ?)",
+        (message_id, row[0], row[1], row[2], worker_id, now, now),
+    )
+    return int(row[0])
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTry:
+    """The last write of a message whose outcome is open."""
+
+    attempt_id: int
+    request: str
+    begun_at: int
+    sent_at: int | None
+    content: Fields
+    far_id: str
+    once_key: str
+    asked_times: int
+
+
+def open_try(db: Connection, message_id: int) -> OpenTry | None:
+    """The try whose outcome is open, and how often it was asked about since."""
+    row = db.execute(
+        "SELECT attempt_id, request, begun_at, sent_at, content, far_id, once_key, (SELECT count(*) FROM attempts s "
+        "WHERE s.message_id = a.message_id AND s.what = 'settle' AND s.attempt_id > a.attempt_id) FROM attempts a "
+        "WHERE message_id = ? AND what = 'write' AND begun_at IS NOT NULL ORDER BY attempt_id DESC LIMIT 1",
+        (message_id,),
+    ).fetchone()
+    if row is None:
+        return None
+    return OpenTry(row[0], row[1], row[2], row[3], json.loads(row[4] or "{}"), row[5], row[6], row[7])

@@ -1,0 +1,56 @@
+"""Contents, once each, by their SHA-256. Rule: what lies here is never changed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from erpsync.errors import NotFound
+from erpsync.store.connection import Connection
+
+_AT_ONCE = 500
+_FIND = "SELECT payload_id FROM payloads WHERE hash = ?"
+
+
+def digest(content: bytes) -> bytes:
+    """The hash under which a content lies."""
+    return hashlib.sha256(content).digest()
+
+
+def put(db: Connection, content: bytes) -> int:
+    """The payload_id of this content, stored if it was not there."""
+    hash_ = digest(content)
+    found = db.execute(_FIND, (hash_,)).fetchone()
+    if found is None:
+        found = db.execute(
+            "INSERT INTO payloads (hash, content) VALUES (?, ?) RETURNING payload_id", (hash_, content)
+        ).fetchone()
+    return int(found[0])
+
+
+def put_many(db: Connection, contents: Sequence[bytes]) -> list[int]:
+    """The payload_ids of these contents, in their order; equal contents have one id."""
+    hashes = [digest(content) for content in contents]
+    missing = dict(zip(hashes, contents, strict=True))
+    wanted = list(missing)
+    ids: dict[bytes, int] = {}
+    for start in range(0, len(wanted), _AT_ONCE):
+        some = wanted[start : start + _AT_ONCE]
+        marks = ", ".join("?" * len(some))
+        ids.update(db.execute(f"SELECT hash, payload_id FROM payloads WHERE hash IN ({marks})", some).fetchall())
+    for hash_ in ids:
+        del missing[hash_]
+    if missing:  # numbered here: nobody else writes during a transaction
+        (last,) = db.execute("SELECT ifnull(max(payload_id), 0) FROM payloads").fetchone()
+        ids.update((hash_, last + n) for n, hash_ in enumerate(missing, start=1))
+        rows = [(ids[hash_], hash_, content) for hash_, content in missing.items()]
+        db.executemany("INSERT INTO payloads (payload_id, hash, content) VALUES (?, ?, ?)", rows)
+    return [ids[hash_] for hash_ in hashes]
+
+
+def get(db: Connection, payload_id: int) -> bytes:
+    """The content. Raises NotFound when there is none by that id (pruned, or never was)."""
+    found = db.execute("SELECT content FROM payloads WHERE payload_id = ?", (payload_id,)).fetchone()
+    if found is None:
+        raise NotFound(f"payload {payload_id} is not in the store (pruned, or never was)")
+    return bytes(found[0])

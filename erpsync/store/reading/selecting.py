@@ -1,0 +1,256 @@
+"""Which rows, how many, in what order: a filter as SQL.
+
+The one rule: names of columns come from a listing's own table of fields, everything a person typed is bound as a value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, tzinfo
+from decimal import Decimal
+from difflib import get_close_matches
+from enum import Enum, auto
+from typing import Generic, TypeVar
+
+from erpsync.domain.filters import (
+    And,
+    Compare,
+    Everything,
+    Flag,
+    Node,
+    Not,
+    Or,
+    as_flag,
+    as_number,
+    as_seconds,
+    as_span,
+    check_fields,
+    leaves,
+    refuse_ordering,
+)
+from erpsync.domain.values import exponent
+from erpsync.errors import FilterError, UsageError
+from erpsync.store.connection import Connection, moment, ms
+
+Row = TypeVar("Row")
+_ALMOST = timedelta(microseconds=999)  # rounds the end of a span up to whole milliseconds
+
+
+class Sort(Enum):
+    """What a field holds, and so how it is compared."""
+
+    TEXT = auto()
+    NUMBER = auto()
+    MONEY = auto()  # minor units beside ``currency``
+    AGE = auto()  # a moment column, asked for as the time since
+    MOMENT = auto()
+    FLAG = auto()
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field of a filter: the SQL it stands for, and what that holds. ``currency``: where a MONEY column's stands."""
+
+    sql: str
+    sort: Sort = Sort.TEXT
+    currency: str = "''"
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What a listing is asked for. ``limit`` 0 is all; ``sort`` is a field, with ``-`` in front turned round."""
+
+    company: str
+    now: datetime
+    where: Node = field(default_factory=Everything)
+    limit: int = 50
+    sort: str = ""
+    zone: tzinfo = UTC
+
+    @property
+    def at(self) -> int:
+        """``now`` in milliseconds."""
+        return ms(self.now)
+
+
+@dataclass(frozen=True)
+class Page(Generic[Row]):
+    """Rows shown, how many match, and how many there are without the filter."""
+
+    items: tuple[Row, ...]
+    total: int
+    everything: int
+
+
+def moment_or_none(value: int | None) -> datetime | None:
+    """The moment of a store's milliseconds; None stays None."""
+    return None if value is None else moment(value)
+
+
+def company_id(db: Connection, company: str) -> int:
+    """The id of a company; 0, which no row has, as long as the store does not know it."""
+    row = db.execute("SELECT company_id FROM companies WHERE name = ?", (company,)).fetchone()
+    return int(row[0]) if row else 0
+
+
+def where_sql(
+    selection: Selection, fields: Mapping[str, Field], *, subject: str, currencies: Iterable[str] = ()
+) -> tuple[str, list[object]]:
+    """The condition of a filter and its values; raises FilterError for a field that ``subject`` has not."""
+    check_fields(selection.where, fields, subject=subject)
+    values: list[object] = []
+    return _condition(selection.where, selection, fields, frozenset(currencies), values), values
+
+
+def order_sql(selection: Selection, fields: Mapping[str, Field], *, usual: str, last: str) -> str:
+    """ORDER BY: as asked for, with ``last`` (the id) to break ties; ``usual`` when nothing is asked."""
+    if not selection.sort:
+        return f"ORDER BY {usual}"
+    name = selection.sort.removeprefix("-")
+    if name not in fields:
+        near = get_close_matches(name, fields, n=1)
+        raise UsageError(
+            f"--sort {name}: there is no such field",
+            hint=f"{near[0] + '? ' if near else ''}Fields: {', '.join(sorted(fields))}",
+        )
+    # An age grows as its moment gets older.
+    downwards = selection.sort.startswith("-") != (fields[name].sort is Sort.AGE)
+    return f"ORDER BY {fields[name].sql} {'DESC' if downwards else 'ASC'}, {last}"
+
+
+def limit_sql(selection: Selection) -> str:
+    """LIMIT, or nothing for all."""
+    return f"LIMIT {int(selection.limit)}" if selection.limit else ""
+
+
+def asks_about(node: Node, name: str) -> bool:
+    """Whether a filter mentions a field."""
+    return any(leaf.field == name for leaf in leaves(node))
+
+
+def only_equal(node: Node) -> tuple[str, str] | None:
+    """(field, value) of a filter that is one plain ``field = value``, else None."""
+    if isinstance(node, Compare) and node.op == "=" and not node.glob:
+        return node.field, node.value
+    return None
+
+
+def _condition(
+    node: Node, selection: Selection, fields: Mapping[str, Field], currencies: Collection[str], values: list[object]
+) -> str:
+    match node:
+        case Everything():
+            return "1"
+        case And(parts):
+            return "(" + " AND ".join(_condition(p, selection, fields, currencies, values) for p in parts) + ")"
+        case Or(parts):
+            return "(" + " OR ".join(_condition(p, selection, fields, currencies, values) for p in parts) + ")"
+        case Not(part):
+            return f"NOT ({_condition(part, selection, fields, currencies, values)})"
+        case Flag(name):
+            known = fields[name]
+            if known.sort is not Sort.FLAG:
+                raise FilterError(
+                    f"filter field {name}, at column {node.column}, is no yes/no field",
+                    hint=f"compare it: {name} = VALUE",
+                )
+            return f"COALESCE({known.sql}, 0)"
+        case Compare():
+            return _compared(node, selection, fields[node.field], currencies, values)
+
+
+def _compared(
+    node: Compare, selection: Selection, known: Field, currencies: Collection[str], values: list[object]
+) -> str:
+    if node.op in ("!=", "!~"):
+        positive = Compare(node.field, node.op[1], node.value, node.column, node.glob, node.at)
+        return f"NOT ({_compared(positive, selection, known, currencies, values)})"
+    sql = known.sql
+    if node.value == "" and node.op in ("=", "~") and known.sort is not Sort.TEXT:
+        return f"{sql} IS NULL"
+    match known.sort:
+        case Sort.FLAG:
+            refuse_ordering(node, "yes or no")
+            values.append(int(as_flag(node.value, column=node.at)))
+            return f"COALESCE({sql}, 0) = ?"
+        case Sort.AGE:
+            _no_text(node, "an age", "age > 2h")
+            seconds = as_seconds(node.value, column=node.at)
+            values.append(selection.at - round(seconds * 1000))
+            turned = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}.get(node.op, node.op)
+            return f"COALESCE({sql} {turned} ?, 0)"
+        case Sort.MOMENT:
+            _no_text(node, "a time", "like 2026-10-15, or 2h for two hours ago")
+            start, end = as_span(node.value, now=selection.now, zone=selection.zone, column=node.at)
+            return _in_time(sql, node.op, ms(start), ms(end + _ALMOST), values)
+        case Sort.NUMBER | Sort.MONEY:
+            if node.op == "~" or node.glob:
+                return _text(f"CAST({sql} AS TEXT)", node, values)
+            number = as_number(node.value, column=node.at)
+            right = _money(number, known, currencies, values) if known.sort is Sort.MONEY else _number(number, values)
+            return f"COALESCE({sql} {node.op} {right}, 0)"
+        case _:
+            return _text(f"COALESCE({sql}, '')", node, values)
+
+
+def _text(sql: str, node: Compare, values: list[object]) -> str:
+    if node.glob:
+        values.append(node.value.replace("[", "[[]"))
+        return f"{sql} GLOB ?"
+    if node.op == "~":
+        escaped = node.value.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        values.append(f"%{escaped}%")
+        return f"{sql} LIKE ? ESCAPE '\\'"
+    values.append(node.value)
+    return f"{sql} {node.op} ?"
+
+
+def _no_text(node: Compare, sort: str, hint: str) -> None:
+    if node.op == "~" or node.glob:
+        raise FilterError(
+            f"filter field {node.field}, at column {node.column}, is {sort}: it has no text to look into", hint=hint
+        )
+
+
+def _in_time(sql: str, op: str, start: int, end: int, values: list[object]) -> str:
+    match op:
+        case "<":
+            values.append(start)
+            return f"COALESCE({sql} < ?, 0)"
+        case "<=":
+            values.append(end)
+            return f"COALESCE({sql} < ?, 0)"
+        case ">":
+            values.append(end)
+            return f"COALESCE({sql} >= ?, 0)"
+        case ">=":
+            values.append(start)
+            return f"COALESCE({sql} >= ?, 0)"
+        case _:
+            values.extend((start, end))
+            return f"COALESCE({sql} >= ? AND {sql} < ?, 0)"
+
+
+def _number(number: Decimal, values: list[object]) -> str:
+    values.append(int(number) if number == number.to_integral_value() else float(number))
+    return "?"
+
+
+def _money(number: Decimal, known: Field, currencies: Collection[str], values: list[object]) -> str:
+    """The amount in minor units of whatever currency the row is in."""
+    odd = sorted(currency for currency in currencies if exponent(currency) != 2)
+    parts = []
+    for currency in odd:
+        values.append(currency)
+        parts.append(f"WHEN {known.currency} = ? THEN {_number(number.scaleb(exponent(currency)), values)}")
+    usual = _number(number.scaleb(2), values)
+    return f"CASE {' '.join(parts)} ELSE {usual} END" if parts else usual
+
+
+def rows_by_id(rows: Iterable[Sequence[object]]) -> dict[int, list[Sequence[object]]]:
+    """Rows gathered under the id in their first column."""
+    found: dict[int, list[Sequence[object]]] = {}
+    for row in rows:
+        found.setdefault(int(str(row[0])), []).append(row[1:])
+    return found

@@ -1,0 +1,85 @@
+"""What is counted as it happens: messages by state, and per-minute buckets. Reading them costs the same at any size.
+
+Every change of a message's state goes through ``Tally``: that is the one place that keeps totals true.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from erpsync.store.connection import Connection
+
+_EDGES_US = (10_000, 30_000, 100_000, 300_000, 1_000_000, 3_000_000, 10_000_000)
+_COLUMNS = ("ms_10", "ms_30", "ms_100", "ms_300", "ms_1000", "ms_3000", "ms_10000", "ms_more")
+
+
+class Tally:
+    """Changes of totals and buckets within one transaction, written at its end with ``write``."""
+
+    def __init__(self, company_id: int) -> None:
+        self.company_id = company_id
+        self._totals: dict[tuple[int, int, str, str], list[int]] = defaultdict(lambda: [0, 0])
+        self._buckets: dict[tuple[int, int, int, str], list[int]] = {}
+
+    def move(
+        self, *, flow_id: int, target_id: int, before: str | None, after: str | None, stake: int, currency: str
+    ) -> None:
+        """One message left a state for another; None: it did not exist before, or is pruned now."""
+        if before == after:
+            return
+        if before is not None:
+            row = self._totals[flow_id, target_id, before, currency]
+            row[0] -= 1
+            row[1] -= stake
+        if after is not None:
+            row = self._totals[flow_id, target_id, after, currency]
+            row[0] += 1
+            row[1] += stake
+
+    def happened(self, *, at: int, flow_id: int, system_id: int, outcome: str, took_us: int = 0, n: int = 1) -> None:
+        """Something was done ``n`` times; ``at`` in milliseconds, ``took_us`` in microseconds for each."""
+        key = (at // 60_000, flow_id, system_id, outcome)
+        row = self._buckets.get(key)
+        if row is None:
+            row = self._buckets[key] = [0, 0, *([0] * len(_COLUMNS))]
+        row[0] += n
+        row[1] += took_us * n
+        row[2 + next((i for i, edge in enumerate(_EDGES_US) if took_us <= edge), len(_EDGES_US))] += n
+
+    def write(self, db: Connection) -> None:
+        """Add what was gathered to the store."""
+        totals = [
+            (self.company_id, flow, target, state, currency, n, stake)
+            for (flow, target, state, currency), (n, stake) in sorted(self._totals.items())
+            if n or stake
+        ]
+        if totals:
+            db.executemany(
+                "INSERT INTO totals (company_id, flow_id, target_id, state, currency, n, stake) VALUES (?, ?, ?, ?, ?, ?, ?) "
+                "ON CONFLICT DO UPDATE SET n = n + excluded.n, stake = stake + excluded.stake",
+                totals,
+            )
+        if self._buckets:
+            columns = ("n", "took_us", *_COLUMNS)
+            db.executemany(
+                f"INSERT INTO buckets (minute, company_id, flow_id, system_id, outcome, {', '.join(columns)}) "
+                f"VALUES (?, ?, ?, ?, ?, {', '.join('?' * len(columns))}) "
+                f"ON CONFLICT DO UPDATE SET {', '.join(f'{c} = {c} + excluded.{c}' for c in columns)}",
+                [
+                    (minute, self.company_id, flow, system, outcome, *row)
+                    for (minute, flow, system, outcome), row in sorted(self._buckets.items())
+                ],
+            )
+        self._totals.clear()
+        self._buckets.clear()
+
+
+def counts(db: Connection, company_id: int) -> dict[tuple[int, int, str], int]:
+    """How many messages there are by (flow, target, state)."""
+    return {
+        (flow, target, state): n
+        for flow, target, state, n in db.execute(
+            "SELECT flow_id, target_id, state, sum(n) FROM totals WHERE company_id = ? GROUP BY 1, 2, 3 HAVING sum(n) <> 0",
+            (company_id,),
+        )
+    }

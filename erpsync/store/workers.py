@@ -1,0 +1,34 @@
+"""Workers in the store: who runs, and when each was last seen."""
+
+from __future__ import annotations
+
+from erpsync.store.connection import Connection
+
+ALIVE_MS = 30_000
+
+
+def arrive(db: Connection, *, host: str, pid: int, command: str, now: int) -> int:
+    """The id of a worker that starts now."""
+    row = db.execute(
+        "INSERT INTO workers (host, pid, command, started_at, seen_at) VALUES (?, ?, ?, ?, ?) RETURNING worker_id",
+        (host, pid, command, now, now),
+    ).fetchone()
+    return int(row[0])
+
+
+def beat(db: Connection, worker_id: int, *, now: int) -> None:
+    """It is still there."""
+    db.execute("UPDATE workers SET seen_at = ? WHERE worker_id = ?", (now, worker_id))
+
+
+def leave(db: Connection, worker_id: int, *, now: int) -> None:
+    """It stopped of its own will."""
+    db.execute("UPDATE workers SET seen_at = ?, stopped_at = ? WHERE worker_id = ?", (now, now, worker_id))
+
+
+def alive(db: Connection, *, now: int) -> int:
+    """How many workers were seen within half a minute and have not left."""
+    row = db.execute(
+        "SELECT count(*) FROM workers WHERE stopped_at IS NULL AND seen_at > ?", (now - ALIVE_MS,)
+    ).fetchone()
+    return int(row[0])
