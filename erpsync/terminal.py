@@ -213,6 +213,10 @@ class Clock:
         """How long it has been since ``moment``, as ``duration`` has it."""
         return duration(None if moment is None else (self.now - moment).total_seconds())
 
+    def both(self, moment: datetime) -> str:
+        """``02:05:12 (1h07m)``: the clock time and how long since."""
+        return f"{self.exact(moment)} ({self.lasting(moment)})"
+
     def day(self, moment: datetime) -> str:
         """``Wed 2026-10-14``, the day of ``moment`` in the zone."""
         return f"{moment.astimezone(self.zone):%a %Y-%m-%d}"

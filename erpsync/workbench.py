@@ -110,8 +110,10 @@ class Workbench:
             path = self.landscape.store
             if not path.exists():
                 flows = {flow.kind: None for flow in self.landscape.flows}
-                raise StoreError(f"store {path.name} does not exist yet: nothing was synchronised here",
-                                 hint=f"erpsync sync {' '.join(flows)} makes it")
+                raise StoreError(
+                    f"store {path.name} does not exist yet: nothing was synchronised here",
+                    hint=f"erpsync sync {' '.join(flows)} makes it",
+                )
             self._store = Store.open(path, now=self.now(), write=False)
         return self._store
 
@@ -170,7 +172,8 @@ class Workbench:
 
             near = get_close_matches(name, systems, n=1)
             raise UsageError(
-                f"system {name} does not exist", hint=f"{near[0] + '? ' if near else ''}Systems: {', '.join(sorted(systems))}"
+                f"system {name} does not exist",
+                hint=f"{near[0] + '? ' if near else ''}Systems: {', '.join(sorted(systems))}",
             )
         return systems[name]
 

@@ -36,7 +36,8 @@ def letters_named(bench: Workbench, words: Sequence[str], *, state: str) -> list
     for row in rows:
         if row.state != state:
             raise UsageError(
-                f"message {row.message_id} is not {state}, it is {row.state}", hint=f"erpsync messages show {row.message_id}"
+                f"message {row.message_id} is not {state}, it is {row.state}",
+                hint=f"erpsync messages show {row.message_id}",
             )
     return rows
 
@@ -44,7 +45,9 @@ def letters_named(bench: Workbench, words: Sequence[str], *, state: str) -> list
 def refuse_too_many(count: int) -> None:
     """Raise UsageError above what one act may touch."""
     if count > MOST:
-        raise UsageError(f"{count:,} messages are more than one act takes: {MOST:,}", hint="fewer at a time, with --where or --limit")
+        raise UsageError(
+            f"{count:,} messages are more than one act takes: {MOST:,}", hint="fewer at a time, with --where or --limit"
+        )
 
 
 def show_left_out(what: str, rows: Sequence[MessageRow], output: Answer) -> None:
@@ -53,7 +56,9 @@ def show_left_out(what: str, rows: Sequence[MessageRow], output: Answer) -> None
         return
     say(f"{what} {plural(len(rows), 'letter')}: {by_system(row.system for row in rows)}.", "")
     for row in rows[:_NAMED]:
-        say(f"  {row.message_id}  {safe(row.key)} to {safe(row.system)}  {safe(row.error or row.reason, limit=60)}".rstrip())
+        say(
+            f"  {row.message_id}  {safe(row.key)} to {safe(row.system)}  {safe(row.error or row.reason, limit=60)}".rstrip()
+        )
     if len(rows) > _NAMED:
         say(f"  {_NAMED} of {len(rows):,}")
     say("", f"stake        {amounts(sums(rows))}")
@@ -64,7 +69,9 @@ def by_system(systems: Iterable[str]) -> str:
     counts: dict[str, int] = {}
     for system in systems:
         counts[system] = counts.get(system, 0) + 1
-    return ", ".join(f"{safe(name)} {count:,}" for name, count in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
+    return ", ".join(
+        f"{safe(name)} {count:,}" for name, count in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+    )
 
 
 def sums(rows: Iterable[MessageRow]) -> list[tuple[str, int]]:

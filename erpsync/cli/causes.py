@@ -32,7 +32,9 @@ def cause_text(cause: Cause) -> str:
                 return f"answer lost: {safe(cause.first_key)} may be with {system}"
             return f"{cause.messages:,} answers lost: they may be with {system}"
         case "held":
-            return f"{plural(cause.messages, 'message')} to {system} wait{'s' if cause.messages == 1 else ''} for a person"
+            return (
+                f"{plural(cause.messages, 'message')} to {system} wait{'s' if cause.messages == 1 else ''} for a person"
+            )
         case _:
             kinds = ", ".join(f"{kind} {count:,}" for kind, count in cause.kinds)
             return f"{plural(cause.messages, 'exception')} open: {kinds}"
@@ -50,7 +52,9 @@ def cause_run(cause: Cause) -> str:
         case "outcome_unknown":
             if cause.messages == 1 and cause.first_id is not None:
                 return f"erpsync messages show {cause.first_id}"
-            return command_line("erpsync", "messages", "list", "--where", f"state = unknown and system = {cause.system}")
+            return command_line(
+                "erpsync", "messages", "list", "--where", f"state = unknown and system = {cause.system}"
+            )
         case "held":
             if cause.messages == 1 and cause.first_id is not None:
                 return f"erpsync messages show {cause.first_id}"

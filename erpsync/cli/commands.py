@@ -49,7 +49,8 @@ class Commands(TyperGroup):
         if self.get_command(ctx, name) is None and not ctx.resilient_parsing and not name.startswith("-"):
             near = get_close_matches(name, self._visible(), n=1)
             raise UsageError(
-                f"{_path(ctx)} has no command {name}", hint=f"{near[0] + '? ' if near else ''}All: {ctx.command_path} --help"
+                f"{_path(ctx)} has no command {name}",
+                hint=f"{near[0] + '? ' if near else ''}All: {ctx.command_path} --help",
             )
         return super().resolve_command(ctx, args)
 
@@ -71,7 +72,9 @@ def workbench(ctx: typer.Context) -> Workbench:
 
 def group(name: str, text: str) -> typer.Typer:
     """A group of commands, made our way."""
-    return typer.Typer(name=name, cls=Commands, help=text, rich_markup_mode=None, no_args_is_help=False, add_completion=False)
+    return typer.Typer(
+        name=name, cls=Commands, help=text, rich_markup_mode=None, no_args_is_help=False, add_completion=False
+    )
 
 
 def _command_help(command: TyperCommand, ctx: Any) -> list[str]:

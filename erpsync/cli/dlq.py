@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from erpsync.cli import evidence
 from erpsync.cli.acting import letters_named, show_left_out
 from erpsync.cli.asking import ask
 from erpsync.cli.commands import Command, group, workbench
+from erpsync.cli.letter import show
 from erpsync.cli.options import (
     HOW,
     Answer,
     AnswerFormat,
     DryRun,
     Format,
-    Full,
     Ids,
     Limit,
     Output,
@@ -27,13 +26,11 @@ from erpsync.cli.options import (
     Where,
     Yes,
     from_stdin,
-    one_id,
 )
 from erpsync.cli.output import NO, command_line, emit, envelope, listing, say, utc
 from erpsync.cli.selecting import clock, count_line, one_currency, selection, stake_json, stake_text
-from erpsync.cli.tables import Column, table
-from erpsync.cli.wording import cause_text, dead_sentence, message_item, wait_text, waiting_seconds, waits_for
-from erpsync.errors import UsageError
+from erpsync.cli.tables import Column
+from erpsync.cli.wording import cause_text, message_item, waiting_seconds
 from erpsync.terminal import Clock, amounts, plural, safe
 
 if TYPE_CHECKING:
@@ -42,8 +39,6 @@ if TYPE_CHECKING:
     from erpsync.workbench import Workbench
 
 app = group("dlq", "Dead letters: the list, one with its evidence, discard, restore.")
-
-_IN_SHOW = 20
 
 
 class LineFate(StrEnum):
@@ -82,7 +77,15 @@ def list_(
         else:
             letters = [_Letter(row, line_behind(db, [row.message_id])) for row in page.items]
     times, usual = clock(bench), bench.landscape.currency
-    remarks = [count_line(len(letters), page.total, page.everything, "dead letters" if page.everything != 1 else "dead letter", times=times)]
+    remarks = [
+        count_line(
+            len(letters),
+            page.total,
+            page.everything,
+            "dead letters" if page.everything != 1 else "dead letter",
+            times=times,
+        )
+    ]
     if letters:
         remarks.append(f"next: erpsync dlq show {letters[0].row.message_id}")
     listing(
@@ -123,7 +126,14 @@ def _columns(letters: list[_Letter], times: Clock, usual: str) -> list[Column[_L
         ),
     ]
     if any(letter.line.stakes for letter in letters):
-        columns.append(Column(f"BEHIND {behind}" if behind else "BEHIND", lambda letter: _sums(letter.line, behind), right=True, rank=5))
+        columns.append(
+            Column(
+                f"BEHIND {behind}" if behind else "BEHIND",
+                lambda letter: _sums(letter.line, behind),
+                right=True,
+                rank=5,
+            )
+        )
     columns.append(Column("CAUSE", lambda letter: cause_text(letter.row), free=True, wide=100))
     return columns
 
@@ -145,135 +155,21 @@ def _item(bench: Workbench, letter: _Letter) -> dict[str, object]:
     }
 
 
-@app.command(name="show", cls=Command, epilog="Example: erpsync dlq show 42790 --full")
-def show(
-    ctx: typer.Context,
-    message: Annotated[str, typer.Argument(metavar="ID", help="a dead letter", show_default=False)],
-    *,
-    full: Full = False,
-    output: AnswerFormat = Answer.TABLE,
-) -> None:
-    """One dead letter: why it died, what was asked and answered, what waits behind it."""
-    from erpsync.store.reading import letters as around  # noqa: PLC0415  (not for help)
-    from erpsync.store.reading.events import event as event_of  # noqa: PLC0415  (as above)
-    from erpsync.store.reading.line import line_behind, members_behind  # noqa: PLC0415  (as above)
-    from erpsync.store.reading.messages import attempts  # noqa: PLC0415  (as above)
-    from erpsync.store.reading.messages import message as message_of  # noqa: PLC0415  (as above)
-
-    bench = workbench(ctx)
-    message_id, company = one_id(message), bench.landscape.company
-    with bench.store.read() as db:
-        row = message_of(db, company, message_id)
-        if row.state != "dead":
-            raise UsageError(f"message {message_id} is not dead, it is {row.state}", hint=f"erpsync messages show {message_id}")
-        event = event_of(db, company, row.event_id) if row.event_id is not None else None
-        line = line_behind(db, [message_id])
-        members = members_behind(db, message_id, limit=10_000 if full else _IN_SHOW)
-        tries = attempts(db, [message_id])
-        found = around.around(db, message_id)
-    changes = around.changes(found, refused_field=row.error_field)
-    times, usual = clock(bench), bench.landscape.currency
-    currency = str(found.record.get("currency") or usual)
-    again = f"erpsync replay {message_id} --dry-run"
-    if output is Answer.JSON:
-        item = message_item(row, now=bench.now(), usual=usual)
-        emit(
-            envelope(
-                bench,
-                "dlq.show",
-                message=item,
-                event=None if event is None else {"id": event.event_id, "from": event.system, "at": utc(event.received_at), "mapping": None},
-                attempts=[evidence.attempt_item(attempt) for attempt in tries],
-                payload={name: evidence.exact(name, value, currency) for name, value in (found.sent or found.record).items()},
-                last_delivered=None
-                if found.held is None
-                else {name: evidence.exact(name, value, currency) for name, value in found.held.items()},
-                changes=[
-                    {
-                        "field": change.field,
-                        "from": evidence.exact(change.field, change.before, currency),
-                        "to": evidence.exact(change.field, change.after, currency),
-                        "refused": change.refused,
-                    }
-                    for change in changes
-                ],
-                line_behind=[
-                    {
-                        "id": member.message_id,
-                        "step": None,
-                        "key": member.key,
-                        "system": member.system,
-                        "state": member.state,
-                        "since": utc(member.state_at),
-                        "waits": [wait.waits_on or wait.reason for wait in member.waits],
-                    }
-                    for member in members
-                ],
-                line_total=line.count,
-                line_more=line.more,
-                line_at_stake=[stake_json(stake, code, usual=usual) for code, stake in line.stakes],
-                stops=None,
-                run=again,
-            )
-        )
-        return
-    say(dead_sentence(row, times), "")
-    say(f"cause   {safe(row.error or row.reason, limit=None if full else 300)}")
-    if row.error_field:
-        say(f"field   {safe(row.error_field)}")
-    say(f"stake   {_stake_line(row, line)}")
-    if event is not None:
-        say(f"event   {event.event_id} from {safe(event.system)} at {times.exact(event.received_at)}")
-    say(f"lane    {safe(row.system)}, {safe(row.lane)}", "")
-    say(*evidence.tries(tries, row.system, times, full=full), "")
-    if changes:
-        has = f"it knows it as {safe(found.far_id)}" if found.far_id else f"it has no {safe(row.key)} yet" if found.held is None else "it has it"
-        shown = changes if full else changes[:_IN_SHOW]
-        say(f"what would change in {safe(row.system)} ({has})", *evidence.changes(shown, currency))
-        if len(changes) > len(shown):
-            say(f"  {len(shown)} of {len(changes)} fields; all: erpsync dlq show {message_id} --full")
-        say("")
-    if members:
-        say("the line behind, in order", *table(_member_columns(times), members, room=None))
-        if len(members) < line.count:
-            say(f"  {len(members)} of {line.text}; all: erpsync dlq show {message_id} --full")
-        say("")
-    say(_next(row, message_id))
+app.command(name="show", cls=Command, epilog="Example: erpsync dlq show 42790 --full")(show)
 
 
-def _stake_line(row: MessageRow, line: Line) -> str:
-    own = stake_text(row.stake, row.currency, beside=True)
-    if not line.count:
-        return f"{own}; nothing waits behind it"
-    return f"{own}; {line.text} {'message waits' if line.count == 1 else 'messages wait'} behind it, {amounts(line.stakes)}"
-
-
-def _member_columns(times: Clock) -> list[Column[MessageRow]]:
-    return [
-        Column(" ", lambda _: ""),
-        Column("ID", lambda member: str(member.message_id), right=True),
-        Column("WHAT", lambda member: safe(member.key)),
-        Column("STATE", lambda member: member.state),
-        Column("SINCE", lambda member: times.since(member.state_at)),
-        Column("FOR", lambda member: times.lasting(member.state_at), right=True),
-        Column("WAITS FOR", lambda member: ", ".join(map(wait_text, member.waits)) or waits_for(member, times)),
-    ]
-
-
-def _next(row: MessageRow, message_id: int) -> str:
-    again = f"erpsync replay {message_id} --dry-run"
-    if row.reason in ("refused", "unmappable"):
-        return f"next: mend the cause, then\n      {again}"
-    return f"next: {again}"
-
-
-@app.command(name="discard", cls=Command, epilog="Example: erpsync dlq discard 42790 --line go --reason 'entered by hand'")
+@app.command(
+    name="discard", cls=Command, epilog="Example: erpsync dlq discard 42790 --line go --reason 'entered by hand'"
+)
 def discard(
     ctx: typer.Context,
     ids: Ids,
     *,
     line: Annotated[
-        LineFate, typer.Option("--line", metavar="FATE", help="what becomes of its line: go, discard or hold (hold)", rich_help_panel=HOW)
+        LineFate,
+        typer.Option(
+            "--line", metavar="FATE", help="what becomes of its line: go, discard or hold (hold)", rich_help_panel=HOW
+        ),
     ] = LineFate.HOLD,
     reason: Reason = "",
     dry_run: DryRun = False,
@@ -307,7 +203,12 @@ def discard(
 
     bench.open_to_write("dlq discard")
     result = discard_letters(
-        bench, [row.message_id for row in rows], line=line.value, actor=bench.actor, reason=reason, command=bench.command
+        bench,
+        [row.message_id for row in rows],
+        line=line.value,
+        actor=bench.actor,
+        reason=reason,
+        command=bench.command,
     )
     return _done(bench, result, "discarded", "dlq.discard", rows, output)
 
@@ -333,7 +234,9 @@ def restore(
     from erpsync.engine.replay.letters import restore as restore_letters  # noqa: PLC0415  (the engine: only for acts)
 
     bench.open_to_write("dlq restore")
-    result = restore_letters(bench, [row.message_id for row in rows], actor=bench.actor, reason=reason, command=bench.command)
+    result = restore_letters(
+        bench, [row.message_id for row in rows], actor=bench.actor, reason=reason, command=bench.command
+    )
     return _done(bench, result, "restored", "dlq.restore", rows, output)
 
 

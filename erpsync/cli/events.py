@@ -42,7 +42,9 @@ app = group("events", "What systems told us, with the verdict on it.")
 _SHOWN = 10
 
 
-@app.command(name="list", cls=Command, epilog="Example: erpsync events list --where 'verdict = unreadable and from = shop'")
+@app.command(
+    name="list", cls=Command, epilog="Example: erpsync events list --where 'verdict = unreadable and from = shop'"
+)
 def list_(
     ctx: typer.Context, *, where: Where = "", limit: Limit = None, sort: Sort = "", output: Format = Output.TABLE
 ) -> None:
@@ -132,14 +134,19 @@ def show(
                 event=event_item(bench, row),
                 raw=evidence.text_of(contents.raw),
                 canonical=evidence.json_of(contents.canonical),
-                messages=[{"id": message.message_id, "system": message.system, "state": message.state} for message in messages],
+                messages=[
+                    {"id": message.message_id, "system": message.system, "state": message.state} for message in messages
+                ],
                 run=run,
             )
         )
         return
     times = clock(bench)
     verdict = row.verdict.replace("_", " ")
-    say(f"event {row.event_id} is {verdict}: {safe(row.system)} told of {safe(row.key)} at {times.exact(row.received_at)} ({times.lasting(row.received_at)}).", "")
+    say(
+        f"event {row.event_id} is {verdict}: {safe(row.system)} told of {safe(row.key)} at {times.both(row.received_at)}.",
+        "",
+    )
     if row.detail:
         say(f"detail    {safe(row.detail, limit=None if full else 300)}")
     if row.removed:
@@ -165,7 +172,11 @@ def _kept_verdicts() -> tuple[str, ...]:
     return tuple(str(verdict) for verdict in BROUGHT_BACK)
 
 
-@app.command(name="apply", cls=Command, epilog="Example: erpsync events apply --where 'verdict = unreadable and from = shop' --yes")
+@app.command(
+    name="apply",
+    cls=Command,
+    epilog="Example: erpsync events apply --where 'verdict = unreadable and from = shop' --yes",
+)
 def apply(
     ctx: typer.Context,
     ids: MaybeIds = None,
@@ -183,7 +194,9 @@ def apply(
     bench = workbench(ctx)
     bench.refuse_change("events apply")
     if bool(ids) == bool(where):
-        raise UsageError("events apply needs ids, or --where", hint="erpsync events apply --where 'verdict = unreadable'")
+        raise UsageError(
+            "events apply needs ids, or --where", hint="erpsync events apply --where 'verdict = unreadable'"
+        )
     kept = _kept_verdicts()
     with bench.store.read() as db:
         if where:
@@ -203,15 +216,40 @@ def apply(
                     )
     refuse_too_many(len(rows))
     if output is Answer.TABLE:
-        say(f"{'Would read' if rows else 'Nothing to read'} again{f' {plural(len(rows), "event")}' if rows else ': no kept event matches'}.")
-        say(*(f"  {row.event_id}  {safe(row.key)} from {safe(row.system)}, {row.verdict.replace('_', ' ')}" for row in rows[:_SHOWN]))
+        say(
+            f"Would read {plural(len(rows), 'event')} again."
+            if rows
+            else "Nothing to read again: no kept event matches."
+        )
+        say(
+            *(
+                f"  {row.event_id}  {safe(row.key)} from {safe(row.system)}, {row.verdict.replace('_', ' ')}"
+                for row in rows[:_SHOWN]
+            )
+        )
         if len(rows) > _SHOWN:
             say(f"  {_SHOWN} of {len(rows):,}")
     if not rows or dry_run:
         if output is Answer.JSON:
-            emit(envelope(bench, "events.apply", total=len(rows), shown=len(rows), items=[event_item(bench, row) for row in rows]))
+            emit(
+                envelope(
+                    bench,
+                    "events.apply",
+                    total=len(rows),
+                    shown=len(rows),
+                    items=[event_item(bench, row) for row in rows],
+                )
+            )
         return 0
-    ask(bench, "apply", what=plural(len(rows), "event"), answer=str(len(rows)), yes=yes, stdin_taken=from_stdin(ids), left="left; nothing was applied")
+    ask(
+        bench,
+        "apply",
+        what=plural(len(rows), "event"),
+        answer=str(len(rows)),
+        yes=yes,
+        stdin_taken=from_stdin(ids),
+        left="left; nothing was applied",
+    )
     from erpsync.engine.intake.again import apply_events  # noqa: PLC0415  (the engine: only for acts)
 
     bench.open_to_write("events apply")
@@ -224,11 +262,19 @@ def apply(
                 "events.apply",
                 total=len(done),
                 shown=len(done),
-                items=[{"id": number, "verdict": str(verdict), "detail": detail or None} for number, verdict, detail in done],
+                items=[
+                    {"id": number, "verdict": str(verdict), "detail": detail or None}
+                    for number, verdict, detail in done
+                ],
             )
         )
     else:
         say(f"{len(done) - len(still):,} of {plural(len(done), 'event')} applied.")
-        say(*(f"  {number}  {str(verdict).replace('_', ' ')}{f': {safe(detail, limit=100)}' if detail else ''}" for number, verdict, detail in done[:50]))
+        say(
+            *(
+                f"  {number}  {str(verdict).replace('_', ' ')}{f': {safe(detail, limit=100)}' if detail else ''}"
+                for number, verdict, detail in done[:50]
+            )
+        )
         say("next: erpsync run --until-idle" if len(still) < len(done) else f"next: erpsync events show {done[0][0]}")
     return NO if still else 0

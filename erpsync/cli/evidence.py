@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from erpsync.domain.document import Scalar
+    from erpsync.store.reading.attempts import Attempt
     from erpsync.store.reading.letters import Change
-    from erpsync.store.reading.messages import Attempt
 
 BOUND = 400
 _FEWEST = 40
@@ -40,7 +40,9 @@ def _summary(attempt: Attempt) -> str:
     said = str(attempt.status) if attempt.status is not None else ""
     outcome = safe(attempt.outcome or "under way")
     error = safe(attempt.error, limit=200)
-    answer = " ".join(part for part in (said, f"in {took(attempt.seconds)}" if attempt.seconds is not None else "") if part)
+    answer = " ".join(
+        part for part in (said, f"in {took(attempt.seconds)}" if attempt.seconds is not None else "") if part
+    )
     request = safe(attempt.request, limit=200)
     return "  ".join(part for part in (request, answer, outcome if not error else f"{outcome}: {error}") if part)
 
@@ -93,7 +95,9 @@ def changes(found: Iterable[Change], currency: str) -> list[str]:
     for row in rows:
         after = value_text(row.field, row.after, currency)
         told = after if row.before is None else f"{value_text(row.field, row.before, currency)} -> {after}"
-        lines.append(f"  {'+' if row.before is None else '~'} {safe(row.field):<{column}}  {told}{'   refused here' if row.refused else ''}")
+        lines.append(
+            f"  {'+' if row.before is None else '~'} {safe(row.field):<{column}}  {told}{'   refused here' if row.refused else ''}"
+        )
     return lines
 
 

@@ -61,7 +61,9 @@ def _remarks(page: Page[ExceptionRow]) -> list[str]:
         owners[_owner(row.kind)] = owners.get(_owner(row.kind), 0) + 1
         sums[row.currency] = sums.get(row.currency, 0) + row.stake
     who = ", ".join(f"{owner} {n}" for owner, n in sorted(owners.items(), key=lambda pair: (-pair[1], pair[0])))
-    shown = f"{len(page.items):,} of {page.total:,}" + ("" if page.total == page.everything else f"; {page.everything:,}")
+    shown = f"{len(page.items):,} of {page.total:,}" + (
+        "" if page.total == page.everything else f"; {page.everything:,}"
+    )
     lines = [f"{shown} open" + (f"; {amounts(sums.items())}; {who}" if page.items else "")]
     if page.items:
         lines.append(f"next: erpsync exceptions show E-{page.items[0].exception_id}")
@@ -125,7 +127,10 @@ def _run(row: ExceptionRow) -> str:
         return f"erpsync messages show {row.message_id}"
     if row.kind == "access_denied" and row.system and row.state == "open":
         return command_line("erpsync", "systems", "probe", row.system)
-    if row.kind in ("contract_violation", "unknown_key", "event_conflict", "mass_removal", "ownership_refused") and row.event_id:
+    if (
+        row.kind in ("contract_violation", "unknown_key", "event_conflict", "mass_removal", "ownership_refused")
+        and row.event_id
+    ):
         return f"erpsync events show {row.event_id}"
     if row.message_id:
         return f"erpsync messages show {row.message_id}"
@@ -149,7 +154,10 @@ def show(
         emit(envelope(bench, "exceptions.show", exception=_item(bench, row)))
         return
     times, known = clock(bench), EXCEPTION_KINDS.get(row.kind)
-    say(f"E-{row.exception_id} is {row.state}: {safe(row.kind)}, {safe(row.subject)}, since {times.exact(row.opened_at)} ({times.lasting(row.opened_at)}).", "")
+    say(
+        f"E-{row.exception_id} is {row.state}: {safe(row.kind)}, {safe(row.subject)}, since {times.both(row.opened_at)}.",
+        "",
+    )
     say(f"what     {safe(row.text) or '-'}", f"stake    {stake_text(row.stake, row.currency, beside=True)}")
     if known:
         say(f"owner    {known.owner}; severity {known.severity}; stops {known.stops}")
@@ -179,7 +187,9 @@ def _evidence(value: object) -> str:
     return safe(value, limit=200) if isinstance(value, str) else safe(as_json(value), limit=200)
 
 
-@app.command(name="resolve", cls=Command, epilog="Example: erpsync exceptions resolve E-303 --reason 'price list of 10-14'")
+@app.command(
+    name="resolve", cls=Command, epilog="Example: erpsync exceptions resolve E-303 --reason 'price list of 10-14'"
+)
 def resolve(
     ctx: typer.Context,
     exception: Annotated[str, typer.Argument(metavar="ID", help="an exception, E-303 or 303", show_default=False)],
@@ -199,7 +209,9 @@ def resolve(
     if row.state != "open":
         raise UsageError(f"exception E-{number} is closed already", hint=f"erpsync exceptions show E-{number}")
     if not reason.strip():
-        raise UsageError("exceptions resolve needs --reason: it goes to the audit log", hint="--reason 'price list of 10-14'")
+        raise UsageError(
+            "exceptions resolve needs --reason: it goes to the audit log", hint="--reason 'price list of 10-14'"
+        )
     if output is Answer.TABLE:
         say(f"Would close E-{number}, {safe(row.kind)} of {safe(row.subject)}: {safe(reason, limit=100)}.")
     ask(bench, "resolve", what=f"E-{number}", answer=f"E-{number}", yes=yes, left="left; nothing was closed")

@@ -32,8 +32,8 @@ def show(
     output: AnswerFormat = Answer.TABLE,
 ) -> None:
     """One lane: its head, and all that waits behind it at any depth, with the money."""
-    from erpsync.domain.kinds import kind_words  # noqa: PLC0415  (not for help)
     from erpsync.domain.keys import parse_key  # noqa: PLC0415  (as above)
+    from erpsync.domain.kinds import kind_words  # noqa: PLC0415  (not for help)
     from erpsync.store.reading.lanes import lane  # noqa: PLC0415  (as above)
     from erpsync.store.systems import systems  # noqa: PLC0415  (as above)
 
@@ -88,7 +88,11 @@ def show(
         Column("STATE", lambda pair: pair[1].state),
         Column("SINCE", lambda pair: times.since(pair[1].state_at), rank=1),
         Column("FOR", lambda pair: times.lasting(pair[1].state_at), right=True),
-        Column("WAITS FOR", lambda pair: waits_for(pair[1], times, system_state=states.get(pair[1].system, "up")), free=True),
+        Column(
+            "WAITS FOR",
+            lambda pair: waits_for(pair[1], times, system_state=states.get(pair[1].system, "up")),
+            free=True,
+        ),
     ]
     say(*table(columns, rows, room=room()))
     if len(view.behind) < view.line.count:

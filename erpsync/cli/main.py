@@ -9,9 +9,23 @@ from typing import Annotated
 import typer
 
 import erpsync
-from erpsync.cli import checking, demo, dlq, events, exceptions, lanes, messages, replay, running, simulating, status, store, syncing
+from erpsync.cli import (
+    checking,
+    demo,
+    dlq,
+    events,
+    exceptions,
+    lanes,
+    messages,
+    replay,
+    running,
+    simulating,
+    status,
+    store,
+    syncing,
+    tracing,
+)
 from erpsync.cli import systems as systems_commands
-from erpsync.cli import tracing
 from erpsync.cli.commands import Command, Commands, workbench
 from erpsync.cli.front_page import EXIT_CODES
 from erpsync.cli.output import run, say
@@ -19,11 +33,16 @@ from erpsync.errors import UsageError
 from erpsync.workbench import Workbench
 
 app = typer.Typer(
-    name="erpsync", cls=Commands, rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False, no_args_is_help=False
+    name="erpsync",
+    cls=Commands,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    no_args_is_help=False,
 )
 
 
-def _version(wanted: bool) -> None:  # noqa: FBT001  (typer hands the value over so)
+def _version(wanted: bool) -> None:
     if wanted:
         say(f"erpsync {erpsync.__version__}")
         raise typer.Exit(0)
@@ -36,7 +55,9 @@ def root(
     landscape: Annotated[str | None, typer.Option("--landscape", metavar="FILE", help="the landscape file")] = None,
     read_only: Annotated[bool, typer.Option("--read-only", help="refuse every change")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="show the trace of an error")] = False,
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version")] = False,  # noqa: ARG001  (its callback answers)
+    version: Annotated[  # noqa: ARG001  (its callback answers)
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version")
+    ] = False,
 ) -> None:
     """Carry documents between an ERP and the systems around it."""
     bench = workbench(ctx)

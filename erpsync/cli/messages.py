@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 app = group("messages", "What is on its way to each system, and what became of it.")
 
 
-@app.command(name="list", cls=Command, epilog="Example: erpsync messages list --where 'state = unknown or waiting > 1h'")
+@app.command(
+    name="list", cls=Command, epilog="Example: erpsync messages list --where 'state = unknown or waiting > 1h'"
+)
 def list_(
     ctx: typer.Context, *, where: Where = "", limit: Limit = None, sort: Sort = "", output: Format = Output.TABLE
 ) -> None:
@@ -88,9 +90,9 @@ def show(
     output: AnswerFormat = Answer.TABLE,
 ) -> None:
     """One message: its state and why, its tries, what it says."""
+    from erpsync.store.reading.attempts import attempts  # noqa: PLC0415  (as above)
     from erpsync.store.reading.letters import around  # noqa: PLC0415  (not for help)
     from erpsync.store.reading.line import line_behind  # noqa: PLC0415  (as above)
-    from erpsync.store.reading.messages import attempts  # noqa: PLC0415  (as above)
     from erpsync.store.reading.messages import message as message_of  # noqa: PLC0415  (as above)
     from erpsync.store.systems import systems  # noqa: PLC0415  (as above)
 
@@ -118,7 +120,10 @@ def show(
             )
         )
         return
-    say(f"message {row.message_id} is {state_words(row)}: {safe(row.key)} to {safe(row.system)}, since {times.exact(row.state_at)} ({times.lasting(row.state_at)}).", "")
+    say(
+        f"message {row.message_id} is {state_words(row)}: {safe(row.key)} to {safe(row.system)}, since {times.both(row.state_at)}.",
+        "",
+    )
     if row.state not in ("done", "skipped"):
         say(f"waits   for {waits_for(row, times, system_state=standing.state if standing else 'up')}")
     if row.error:
@@ -154,16 +159,22 @@ def _next(row: MessageRow) -> list[str]:
             return [command_line("erpsync", "trace", row.key)]
 
 
-@app.command(name="settle", cls=Command, epilog="Example: erpsync messages settle 46480 --delivered BI-55310 --reason 'seen in billing'")
+@app.command(
+    name="settle",
+    cls=Command,
+    epilog="Example: erpsync messages settle 46480 --delivered BI-55310 --reason 'seen in billing'",
+)
 def settle(
     ctx: typer.Context,
     message: Annotated[str, typer.Argument(metavar="ID", help="a message whose answer was lost", show_default=False)],
     *,
     delivered: Annotated[
-        str | None, typer.Option("--delivered", metavar="FAR_ID", help="it arrived: what the system calls it", rich_help_panel=HOW)
+        str | None,
+        typer.Option("--delivered", metavar="FAR_ID", help="it arrived: what the system calls it", rich_help_panel=HOW),
     ] = None,
     not_delivered: Annotated[
-        bool, typer.Option("--not-delivered", help="it did not arrive: send it again; needs --reason", rich_help_panel=HOW)
+        bool,
+        typer.Option("--not-delivered", help="it did not arrive: send it again; needs --reason", rich_help_panel=HOW),
     ] = False,
     reason: Reason = "",
     yes: Yes = False,
@@ -176,25 +187,36 @@ def settle(
     bench.refuse_change("messages settle")
     message_id = one_id(message)
     if delivered is not None and not_delivered:
-        raise UsageError("--delivered and --not-delivered say opposite things", hint="one of them; neither: the system is asked")
+        raise UsageError(
+            "--delivered and --not-delivered say opposite things", hint="one of them; neither: the system is asked"
+        )
     if not_delivered and not reason.strip():
-        raise UsageError("--not-delivered needs --reason: the document is sent again", hint="--reason 'looked in billing, not there'")
+        raise UsageError(
+            "--not-delivered needs --reason: the document is sent again", hint="--reason 'looked in billing, not there'"
+        )
     if delivered is not None and not delivered.strip():
         raise UsageError("--delivered needs the system's own number", hint="--delivered BI-55310")
     with bench.store.read() as db:
         row = message_of(db, bench.landscape.company, message_id)
     if row.state != "unknown":
-        raise UsageError(f"message {message_id} is not unknown, it is {row.state}", hint=f"erpsync messages show {message_id}")
+        raise UsageError(
+            f"message {message_id} is not unknown, it is {row.state}", hint=f"erpsync messages show {message_id}"
+        )
     from erpsync.engine.deliver import settling  # noqa: PLC0415  (the engine: only for acts)
 
     if delivered is None and not not_delivered:
         bench.open_to_write("messages settle")
         settled = bench.wait_for(lambda: settling.ask_now(bench, message_id))
     else:
-        belief = f"delivered as {safe(delivered, limit=40)}" if delivered is not None else "not delivered: it is sent again"
+        belief = (
+            f"delivered as {safe(delivered, limit=40)}" if delivered is not None else "not delivered: it is sent again"
+        )
         if output is Answer.TABLE:
             say(f"Would settle message {message_id}, {safe(row.key)} to {safe(row.system)}: {belief}.")
-            say(f"stake  {stake_text(row.stake, row.currency, beside=True)}", "undo   no: what is believed of a system is not taken back")
+            say(
+                f"stake  {stake_text(row.stake, row.currency, beside=True)}",
+                "undo   no: what is believed of a system is not taken back",
+            )
         ask(
             bench,
             "settle",
@@ -205,7 +227,13 @@ def settle(
         )
         bench.open_to_write("messages settle")
         settled = settling.settle(
-            bench, message_id, delivered=delivered, not_delivered=not_delivered, actor=bench.actor, reason=reason, command=bench.command
+            bench,
+            message_id,
+            delivered=delivered,
+            not_delivered=not_delivered,
+            actor=bench.actor,
+            reason=reason,
+            command=bench.command,
         )
     _say_settled(bench, row, settled, output)
 
@@ -236,12 +264,18 @@ def _say_settled(bench: Workbench, row: MessageRow, settled: object, output: Ans
     who = f" ({act_id}, {safe(bench.actor)})" if act_id else ""
     match state:
         case "done":
-            known = f"{safe(row.key)} is {safe(far_id)} in {safe(row.system)}" if far_id else f"{safe(row.key)} is in {safe(row.system)}"
+            known = (
+                f"{safe(row.key)} is {safe(far_id)} in {safe(row.system)}"
+                if far_id
+                else f"{safe(row.key)} is in {safe(row.system)}"
+            )
             say(f"{row.message_id} is done: {known}{who}.")
             if row.stake:
                 say(f"{stake_text(row.stake, row.currency, beside=True)} is no longer at stake.")
         case "unknown":
-            say(f"{row.message_id} is still unknown: {safe(row.system)} was asked, and the answer is not to be believed yet{who}.")
+            say(
+                f"{row.message_id} is still unknown: {safe(row.system)} was asked, and the answer is not to be believed yet{who}."
+            )
         case _:
             say(f"{row.message_id} is {state}: {safe(row.key)} was not in {safe(row.system)}, it is sent again{who}.")
     if closed:

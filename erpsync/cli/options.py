@@ -34,27 +34,48 @@ class Answer(StrEnum):
 
 Where = Annotated[
     str,
-    typer.Option("--where", metavar="FILTER", help="only these: field op value, and, or, not", rich_help_panel=WHAT, show_default=False),
+    typer.Option(
+        "--where",
+        metavar="FILTER",
+        help="only these: field op value, and, or, not",
+        rich_help_panel=WHAT,
+        show_default=False,
+    ),
 ]
 Limit = Annotated[
     int | None,
-    typer.Option("--limit", metavar="N", min=0, help="at most so many; 0 for all (50; all for ids, jsonl)", rich_help_panel=WHAT),
+    typer.Option(
+        "--limit", metavar="N", min=0, help="at most so many; 0 for all (50; all for ids, jsonl)", rich_help_panel=WHAT
+    ),
 ]
 Sort = Annotated[
-    str, typer.Option("--sort", metavar="FIELD", help="by this field; -FIELD turns it round", rich_help_panel=WHAT, show_default=False)
+    str,
+    typer.Option(
+        "--sort", metavar="FIELD", help="by this field; -FIELD turns it round", rich_help_panel=WHAT, show_default=False
+    ),
 ]
 Format = Annotated[
-    Output, typer.Option("-o", "--output", metavar="FORMAT", help="table, json, jsonl or ids", rich_help_panel=OUTPUT, show_default=False)
+    Output,
+    typer.Option(
+        "-o", "--output", metavar="FORMAT", help="table, json, jsonl or ids", rich_help_panel=OUTPUT, show_default=False
+    ),
 ]
 AnswerFormat = Annotated[
-    Answer, typer.Option("-o", "--output", metavar="FORMAT", help="table or json", rich_help_panel=OUTPUT, show_default=False)
+    Answer,
+    typer.Option("-o", "--output", metavar="FORMAT", help="table or json", rich_help_panel=OUTPUT, show_default=False),
 ]
-Full = Annotated[bool, typer.Option("--full", help="all of it, nothing cut", rich_help_panel=OUTPUT, show_default=False)]
+Full = Annotated[
+    bool, typer.Option("--full", help="all of it, nothing cut", rich_help_panel=OUTPUT, show_default=False)
+]
 Yes = Annotated[bool, typer.Option("--yes", help="do not ask", rich_help_panel=HOW, show_default=False)]
 Reason = Annotated[
-    str, typer.Option("--reason", metavar="TEXT", help="why, for the audit log", rich_help_panel=HOW, show_default=False)
+    str,
+    typer.Option("--reason", metavar="TEXT", help="why, for the audit log", rich_help_panel=HOW, show_default=False),
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="show what it would do; leaves nothing", rich_help_panel=HOW, show_default=False)]
+DryRun = Annotated[
+    bool,
+    typer.Option("--dry-run", help="show what it would do; leaves nothing", rich_help_panel=HOW, show_default=False),
+]
 Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="these; - reads ids from stdin", show_default=False)]
 MaybeIds = Annotated[
     list[str] | None, typer.Argument(metavar="[ID...|-]", help="these; - reads ids from stdin", show_default=False)

@@ -24,6 +24,7 @@ import typer
 import erpsync
 from erpsync.cli.options import Output
 from erpsync.cli.tables import Column, table, wrapped
+from erpsync.cli.usage import lowered, usage_words
 from erpsync.errors import ErpsyncError
 from erpsync.terminal import safe
 
@@ -38,8 +39,8 @@ GOOD, NO, USAGE, UNREACHABLE, STORE, PENDING, DEFECT = 0, 1, 2, 3, 4, 8, 70
 INTERRUPTED, TERMINATED = 130, 143
 
 # Typer has a click of its own that nothing else may name: its usage errors are known by the bases of BadParameter.
-_UsageOfTyper: type[Exception] = typer.BadParameter.__mro__[1]  # type: ignore[assignment]  # a base class of an exception
-_ErrorOfTyper: type[Exception] = typer.BadParameter.__mro__[2]  # type: ignore[assignment]  # as above
+_UsageOfTyper: type[Exception] = typer.BadParameter.__mro__[1]
+_ErrorOfTyper: type[Exception] = typer.BadParameter.__mro__[2]
 
 
 class _ClosedPipe(BaseException):
@@ -153,7 +154,9 @@ def listing(
     """A listing in the format asked for: the table and, on stderr, its remarks; or JSON, JSON lines, ids."""
     match output:
         case Output.JSON:
-            emit(envelope(bench, schema, total=total, shown=len(rows), **(more or {}), items=[item(row) for row in rows]))
+            emit(
+                envelope(bench, schema, total=total, shown=len(rows), **(more or {}), items=[item(row) for row in rows])
+            )
         case Output.JSONL:
             say(*(as_json(item(row)) for row in rows))
             if len(rows) < total:
@@ -199,7 +202,7 @@ def run(app: typer.Typer, argv: Sequence[str], *, bench: Workbench) -> int:
         return NO if error.exit_code == DEFECT else error.exit_code
 
 
-def _outcome(app: typer.Typer, argv: Sequence[str], bench: Workbench) -> int:
+def _outcome(app: typer.Typer, argv: Sequence[str], bench: Workbench) -> int:  # noqa: PLR0911  (a line a way to end)
     try:
         result = app(list(argv), standalone_mode=False, prog_name="erpsync", obj=bench)
     except ErpsyncError as error:
@@ -212,11 +215,11 @@ def _outcome(app: typer.Typer, argv: Sequence[str], bench: Workbench) -> int:
         return error.exit_code
     except _UsageOfTyper as error:
         _trace(bench)
-        message, hint = _usage(error)
+        message, hint = usage_words(error)
         _tell(message, hint, USAGE, argv)
         return USAGE
     except _ErrorOfTyper as error:
-        _tell(_lowered(str(error)), "erpsync --help", USAGE, argv)
+        _tell(lowered(str(error)), "erpsync --help", USAGE, argv)
         return USAGE
     except typer.Abort:
         return INTERRUPTED
@@ -263,39 +266,6 @@ def _defect(error: BaseException, argv: Sequence[str]) -> int:
 def _trace(bench: Workbench) -> None:
     if bench.debug:
         remark(*(safe(line) for line in traceback.format_exc().splitlines()))
-
-
-def _usage(error: Exception) -> tuple[str, str]:
-    """What a usage error of Typer says, in our words: the message and the hint."""
-    context = getattr(error, "ctx", None)
-    path = str(getattr(context, "command_path", "erpsync"))
-    name = path.removeprefix("erpsync").strip() or "erpsync"
-    every = f"{path} --help"
-    text = _lowered(str(getattr(error, "message", "") or error))
-    option = getattr(error, "option_name", None)
-    if option and "no such option" in text:
-        from difflib import get_close_matches  # noqa: PLC0415  (only for the hint)
-
-        known = [name for parameter in getattr(context, "command").params for name in parameter.opts if name.startswith("-")]
-        near = get_close_matches(str(option), known, n=1)
-        return f"{name} has no option {option}", f"{near[0] + '? ' if near else ''}All: {every}"
-    parameter = getattr(error, "param", None)
-    label = getattr(error, "param_hint", None) or (_label(parameter) if parameter is not None else "")
-    if type(error).__name__ == "MissingParameter":
-        return f"{name} needs {label}", every
-    if label:
-        return f"{name}: {label}: {text}", every
-    return f"{name}: {text}", every
-
-
-def _label(parameter: Any) -> str:
-    longest = max(parameter.opts, key=len)
-    return str(longest) if longest.startswith("-") else str(parameter.metavar or longest).strip("[].|-").upper()
-
-
-def _lowered(text: str) -> str:
-    text = text.strip().rstrip(".")
-    return text[:1].lower() + text[1:]
 
 
 def _wants_json(argv: Sequence[str]) -> bool:

@@ -51,7 +51,9 @@ def replay(
     if not dry_run:
         bench.refuse_change("replay")
     if bool(ids) == bool(where):
-        raise UsageError("replay needs ids, - for ids on stdin, or --where", hint="erpsync replay --where 'system = wms' --dry-run")
+        raise UsageError(
+            "replay needs ids, - for ids on stdin, or --where", hint="erpsync replay --where 'system = wms' --dry-run"
+        )
     send, left_out, line = _frozen(bench, ids, where)
     if not send and not left_out:
         if output is Answer.JSON:
@@ -61,8 +63,11 @@ def replay(
         return 0
     if not send:
         first = left_out[0]
-        raise UsageError(f"message {first[0]} is {first[1]}" + (f", nor are {len(left_out) - 1:,} others" if len(left_out) > 1 else ""),
-                         hint=f"erpsync messages show {first[0]}")
+        raise UsageError(
+            f"message {first[0]} is {first[1]}"
+            + (f", nor are {len(left_out) - 1:,} others" if len(left_out) > 1 else ""),
+            hint=f"erpsync messages show {first[0]}",
+        )
     if output is Answer.TABLE:
         say(*_preview(send, left_out, line))
     if dry_run:
@@ -70,20 +75,31 @@ def replay(
             emit(envelope(bench, "replay", **_answer(bench, send, left_out, line)))
         return 0
     what = f"{plural(len(send), 'message')} to {', '.join(sorted({safe(row.system) for row in send}))}"
-    ask(bench, "replay", what=what, answer=str(len(send)), yes=yes, stdin_taken=from_stdin(ids), hint="--yes if the preview is right")
+    ask(
+        bench,
+        "replay",
+        what=what,
+        answer=str(len(send)),
+        yes=yes,
+        stdin_taken=from_stdin(ids),
+        hint="--yes if the preview is right",
+    )
     from erpsync.engine.replay.letters import replay as replay_letters  # noqa: PLC0415  (the engine: only for acts)
 
     bench.open_to_write("replay")
-    result = replay_letters(bench, [row.message_id for row in send], actor=bench.actor, reason=reason, command=bench.command)
+    result = replay_letters(
+        bench, [row.message_id for row in send], actor=bench.actor, reason=reason, command=bench.command
+    )
     return _done(bench, send, left_out, line, list(result.replayed), list(result.left_out), output)
 
 
-def _frozen(bench: Workbench, ids: list[str] | None, where: str) -> tuple[list[MessageRow], list[tuple[int, str]], Line]:
+def _frozen(
+    bench: Workbench, ids: list[str] | None, where: str
+) -> tuple[list[MessageRow], list[tuple[int, str]], Line]:
     """The letters that would go, those that cannot and why, and what waits behind them: all of one moment."""
     from erpsync.store.reading.line import line_behind  # noqa: PLC0415  (not for help)
     from erpsync.store.reading.messages import dead_letters, message, messages_with_ids  # noqa: PLC0415  (as above)
 
-    left_out: list[tuple[int, str]] = []
     wanted = many_ids(ids or ())
     refuse_too_many(len(wanted))
     with bench.store.read() as db:
@@ -98,9 +114,7 @@ def _frozen(bench: Workbench, ids: list[str] | None, where: str) -> tuple[list[M
                 if missing not in there:
                     message(db, bench.landscape.company, missing)
                     raise NotFound(f"message {missing} is not in the store")
-        for row in rows:
-            if row.state != "dead":
-                left_out.append((row.message_id, f"not dead, it is {row.state}"))
+        left_out = [(row.message_id, f"not dead, it is {row.state}") for row in rows if row.state != "dead"]
         send = sorted((row for row in rows if row.state == "dead"), key=lambda row: row.message_id)
         return send, left_out, line_behind(db, [row.message_id for row in send])
 
@@ -111,15 +125,22 @@ def _preview(send: list[MessageRow], left_out: list[tuple[int, str]], line: Line
     stake = sums(send)
     money = f"; {amounts(stake)} {'is' if len(stake) == 1 else 'are'} at stake in them" if stake else ""
     digits = len(f"{max(total, line.count):,}") + (1 if line.more else 0)
-    lines = [f"Would send {len(send):,} of {plural(total, 'letter')} to {', '.join(sorted({safe(row.system) for row in send}))}{money}.", ""]
+    lines = [
+        f"Would send {len(send):,} of {plural(total, 'letter')} to {', '.join(sorted({safe(row.system) for row in send}))}{money}.",
+        "",
+    ]
     lines.append(f"letters      {total:>{digits},}   {by_system(row.system for row in send)}")
-    for row in send[:_SHOWN]:
-        lines.append(f"             {'':>{digits}}   {row.message_id} {safe(row.key)}: {safe(row.error or row.reason, limit=50)}")
+    lines += [
+        f"             {'':>{digits}}   {row.message_id} {safe(row.key)}: {safe(row.error or row.reason, limit=50)}"
+        for row in send[:_SHOWN]
+    ]
     if len(send) > _SHOWN:
         lines.append(f"             {'':>{digits}}   {_SHOWN} of {len(send):,}")
     if left_out:
         number, why = left_out[0]
-        lines.append(f"left out     {len(left_out):>{digits},}   {number}: {why}{f' and {len(left_out) - 1:,} more' if len(left_out) > 1 else ''}")
+        lines.append(
+            f"left out     {len(left_out):>{digits},}   {number}: {why}{f' and {len(left_out) - 1:,} more' if len(left_out) > 1 else ''}"
+        )
     behind = f"   {amounts(line.stakes)}: they follow when these are delivered" if line.count else ""
     lines.append(f"line behind  {line.text:>{digits}}{behind}")
     lines += ["", f"order        oldest first; one at a time per lane; {plural(lanes, 'lane')}"]

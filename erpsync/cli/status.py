@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from erpsync.workbench import Workbench
 
 _STATES = ("ready", "leased", "held", "unknown", "dead", "done", "skipped")
-DELIVERED = ("created", "updated", "unchanged", "done", "removed", "found", "settled")
-DIED = ("dead", "refused", "exhausted", "expired", "poison", "unmappable", "conflict")
-LOST = ("unknown", "answer_lost", "worker_lost")
+DELIVERED = ("created", "updated", "unchanged", "removed", "settled", "settled_delivered")
+DIED = ("refused", "unmappable", "exhausted", "expired", "poison")
+LOST = ("unknown",)
+SETTLED = ("settled", "settled_delivered", "settled_not_delivered", "not_found")
+DUPLICATES = "told:duplicate"
 
 
 def register(app: typer.Typer) -> None:
@@ -79,7 +81,12 @@ def well_lines(bench: Workbench, found: Status, times: Clock) -> list[str]:
         delivered = sum(found.last_hour.get(outcome, 0) for outcome in DELIVERED)
         since = f", oldest {times.lasting(oldest)}" if oldest else ""
         return [f"WELL: nothing is stuck; {due:,} due{since}; {delivered:,} delivered in the last hour."]
-    return [_verdict(found), "", *_causes(found, times, usual=bench.landscape.currency, columns=room()), *_overlap(found)]
+    return [
+        _verdict(found),
+        "",
+        *_causes(found, times, usual=bench.landscape.currency, columns=room()),
+        *_overlap(found),
+    ]
 
 
 def _title(bench: Workbench, found: Status, times: Clock, columns: int | None) -> str:
@@ -109,9 +116,12 @@ def _causes(found: Status, times: Clock, *, usual: str, columns: int | None) -> 
     longest = max(*(len(times.lasting(cause.since)) for cause in found.causes), 5)
     since = max(*(len(times.since(cause.since)) for cause in found.causes), 5)
     indent = " " * (first + 2 + since + 2 + longest + 2)
-    lines = [f"{padded(heading, first, right=True)}  {padded('SINCE', since)}  {padded('FOR', longest, right=True)}  CAUSE"]
+    lines = [
+        f"{padded(heading, first, right=True)}  {padded('SINCE', since)}  {padded('FOR', longest, right=True)}  CAUSE"
+    ]
     for cause, stake in zip(found.causes, stakes, strict=True):
-        start = f"{padded(stake, first, right=True)}  {padded(times.since(cause.since), since)}  {padded(times.lasting(cause.since), longest, right=True)}  "
+        ago = padded(times.lasting(cause.since), longest, right=True)
+        start = f"{padded(stake, first, right=True)}  {padded(times.since(cause.since), since)}  {ago}  "
         lines += wrapped(cause_text(cause), room=columns, first=start, then=indent)
         lines.append(f"{indent}run: {cause_run(cause)}")
     return lines
@@ -130,7 +140,10 @@ def _overlap(found: Status) -> list[str]:
         return []
     verb = "has" if found.twice == 1 else "have"
     counted = "is" if found.twice == 1 else "are"
-    return ["", f"{plural(found.twice, 'document')} ({amounts(found.twice_stakes)}) {verb} several causes, and {counted} counted once."]
+    return [
+        "",
+        f"{plural(found.twice, 'document')} ({amounts(found.twice_stakes)}) {verb} several causes, and {counted} counted once.",
+    ]
 
 
 def _system_columns(times: Clock) -> list[Column[SystemStanding]]:
@@ -173,7 +186,10 @@ def _totals(found: Status, heading: str) -> str:
     """The line of sums, each under its column."""
     sums = {
         "DUE": sum(system.due for system in found.systems),
-        **{state.upper(): sum(system.counts.get(state, 0) for system in found.systems) for state in ("held", "unknown", "dead")},
+        **{
+            state.upper(): sum(system.counts.get(state, 0) for system in found.systems)
+            for state in ("held", "unknown", "dead")
+        },
     }
     line = "total"
     for name, value in sums.items():
@@ -184,11 +200,14 @@ def _totals(found: Status, heading: str) -> str:
 def _last_hour(found: Status, columns: int | None) -> list[str]:
     hour = found.last_hour
     delivered, died = (sum(hour.get(outcome, 0) for outcome in outcomes) for outcomes in (DELIVERED, DIED))
-    parts = [f"{delivered:,} delivered ({delivered // 60:,}/min)" if delivered >= 60 else f"{delivered:,} delivered", f"{died:,} died"]
-    if duplicates := hour.get("duplicate", 0):
+    parts = [
+        f"{delivered:,} delivered ({delivered // 60:,}/min)" if delivered >= 60 else f"{delivered:,} delivered",
+        f"{died:,} died",
+    ]
+    if duplicates := hour.get(DUPLICATES, 0):
         parts.append(f"{duplicates:,} duplicates dropped")
     if lost := sum(hour.get(outcome, 0) for outcome in LOST):
-        parts.append(f"{lost:,} answers lost")
+        parts.append(f"{lost:,} answers lost ({sum(hour.get(outcome, 0) for outcome in SETTLED):,} settled)")
     return wrapped(f"Last hour: {', '.join(parts)}.", room=columns)
 
 
@@ -201,7 +220,13 @@ def status_answer(bench: Workbench, found: Status) -> dict[str, object]:
         "production": bench.landscape.production,
         "well": not found.causes,
         "at_stake": {
-            **(stakes[0] if len(stakes) == 1 else stake_json(0, usual, usual=usual) if not stakes else {"amount": None, "currency": None}),
+            **(
+                stakes[0]
+                if len(stakes) == 1
+                else stake_json(0, usual, usual=usual)
+                if not stakes
+                else {"amount": None, "currency": None}
+            ),
             "by_currency": stakes,
             "documents": found.documents if found.exact else None,
             "invoices": None,
@@ -236,15 +261,17 @@ def status_answer(bench: Workbench, found: Status) -> dict[str, object]:
         "invoices": None,
         "exceptions": {
             "open": sum(ones.count for ones in found.exceptions),
-            "at_stake": [stake_json(stake, code, usual=usual) for ones in found.exceptions for code, stake in ones.stakes],
+            "at_stake": [
+                stake_json(stake, code, usual=usual) for ones in found.exceptions for code, stake in ones.stakes
+            ],
         },
         "stock": None,
         "last_hour": {
             "delivered": sum(hour.get(outcome, 0) for outcome in DELIVERED),
             "died": sum(hour.get(outcome, 0) for outcome in DIED),
-            "duplicates": hour.get("duplicate", 0),
+            "duplicates": hour.get(DUPLICATES, 0),
             "answers_lost": sum(hour.get(outcome, 0) for outcome in LOST),
-            "answers_settled": None,
+            "answers_settled": sum(hour.get(outcome, 0) for outcome in SETTLED),
         },
         "workers": found.workers,
         "read_only": bench.read_only,

@@ -88,7 +88,14 @@ def migrate(ctx: typer.Context, *, yes: Yes = False, output: AnswerFormat = Answ
     bench = workbench(ctx)
     bench.refuse_change("store migrate")
     path = bench.landscape.store
-    ask(bench, "migrate", what=f"store {safe(path.name)} to schema {SCHEMA_VERSION}", answer="yes", yes=yes, left="left; nothing was changed")
+    ask(
+        bench,
+        "migrate",
+        what=f"store {safe(path.name)} to schema {SCHEMA_VERSION}",
+        answer="yes",
+        yes=yes,
+        left="left; nothing was changed",
+    )
     before, after = migrate_store(path, now=bench.now())
     if output is Answer.JSON:
         emit(envelope(bench, "store.migrate", before=before, after=after))

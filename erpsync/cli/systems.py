@@ -101,7 +101,9 @@ def _sortable(value: object) -> tuple[str, object]:
 def _unwell(row: _Row, times: Clock) -> str:
     standing = row.standing
     failures = f", {plural(standing.failures, 'failure')} in a row" if standing.failures else ""
-    return f"{state_text(standing, times).replace(standing.state, f'{safe(standing.name)} {standing.state}', 1)}{failures}"
+    return (
+        f"{state_text(standing, times).replace(standing.state, f'{safe(standing.name)} {standing.state}', 1)}{failures}"
+    )
 
 
 def _columns(times: Clock) -> list[Column[_Row]]:
@@ -114,7 +116,7 @@ def _columns(times: Clock) -> list[Column[_Row]]:
         Column("FOR", lambda row: times.lasting(row.standing.since), right=True),
         Column("DUE", lambda row: f"{row.standing.due:,}", right=True),
         Column("P95", lambda row: _p95(row.standing), right=True, rank=6),
-        Column("RATE", lambda row: _rate(row), right=True, rank=5),
+        Column("RATE", _rate, right=True, rank=5),
         Column("LAST ERROR", lambda row: safe(row.standing.last_error or "-"), free=True, wide=120),
     ]
 
@@ -215,8 +217,8 @@ def resume(
     ctx: typer.Context, system: Name, *, reason: Reason = "", yes: Yes = False, output: AnswerFormat = Answer.TABLE
 ) -> None:
     """Let a stopped, paused or down system be tried again, one message first."""
-    from erpsync.store.reading.systems import standings  # noqa: PLC0415  (not for help)
     from erpsync.store.connection import ms  # noqa: PLC0415  (as above)
+    from erpsync.store.reading.systems import standings  # noqa: PLC0415  (not for help)
 
     bench = workbench(ctx)
     bench.refuse_change("systems resume")
@@ -228,7 +230,9 @@ def resume(
     standing = rows[0]
     if output is Answer.TABLE:
         since = clock(bench)
-        say(f"{safe(system)} is {standing.state} since {since.exact(standing.since)} ({since.lasting(standing.since)}); {plural(standing.due, 'message')} wait.")
+        say(
+            f"{safe(system)} is {standing.state} since {since.both(standing.since)}; {plural(standing.due, 'message')} wait."
+        )
         if standing.last_error:
             say(f"last error  {safe(standing.last_error, limit=200)}")
     ask(bench, "resume", what=safe(system), answer=safe(system), yes=yes)

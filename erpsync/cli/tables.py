@@ -92,7 +92,11 @@ def blocks(columns: Sequence[Column[Row]], rows: Sequence[Row]) -> list[str]:
     for row in rows:
         if lines:
             lines.append("")
-        lines += [f"{column.heading.lower()}: {text}" for column in columns if (text := column.says(row).strip()) not in ("", "-")]
+        lines += [
+            f"{column.heading.lower()}: {text}"
+            for column in columns
+            if (text := column.says(row).strip()) not in ("", "-")
+        ]
     return lines
 
 

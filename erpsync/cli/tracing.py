@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,36 +11,16 @@ from erpsync.cli.options import WHAT, Format, Limit, Output, Where, duration
 from erpsync.cli.output import as_json, command_line, emit, envelope, room, say, utc, warn
 from erpsync.cli.selecting import clock, stake_json, stake_text
 from erpsync.cli.tables import wrapped
-from erpsync.cli.wording import state_words, waits_for
-from erpsync.terminal import Clock, padded, safe, took, width
+from erpsync.cli.timeline import Entry, entries_of
+from erpsync.cli.wording import waits_for
+from erpsync.terminal import Clock, padded, safe, width
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from datetime import datetime
-
-    from erpsync.store.reading.messages import Attempt, MessageRow
+    from erpsync.store.reading.messages import MessageRow
     from erpsync.store.reading.trace import History
     from erpsync.workbench import Workbench
 
 _FIELDS = ("act", "actor", "at", "event", "exception", "kind", "message", "outcome", "system", "text")
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One line of time. ``what`` names the event, message, exception or act; ``text`` is exact, made safe when shown."""
-
-    at: datetime
-    kind: str
-    what: str
-    text: str
-    system: str = ""
-    event: int | None = None
-    message: int | None = None
-    exception: str | None = None
-    act: str | None = None
-    actor: str = "engine"
-    outcome: str | None = None
-    seconds: float | None = None
 
 
 def register(app: typer.Typer) -> None:
@@ -51,9 +30,19 @@ def register(app: typer.Typer) -> None:
 
 def trace(
     ctx: typer.Context,
-    key: Annotated[str, typer.Argument(metavar="KEY", help="like order:SO-1001; a system's own number is taken too", show_default=False)],
+    key: Annotated[
+        str,
+        typer.Argument(
+            metavar="KEY", help="like order:SO-1001; a system's own number is taken too", show_default=False
+        ),
+    ],
     *,
-    since: Annotated[str, typer.Option("--since", metavar="AGE", help="only from so long ago on", rich_help_panel=WHAT, show_default=False)] = "",
+    since: Annotated[
+        str,
+        typer.Option(
+            "--since", metavar="AGE", help="only from so long ago on", rich_help_panel=WHAT, show_default=False
+        ),
+    ] = "",
     where: Where = "",
     limit: Limit = None,
     output: Format = Output.TABLE,
@@ -71,10 +60,14 @@ def trace(
     with bench.store.read() as db:
         subject = find_subject(db, parsed.company, parsed.kind, parsed.number)
         found = history(db, parsed.company, subject)
-    entries = sorted(_entries(found, times), key=lambda entry: entry.at)
+    entries = sorted(entries_of(found, times), key=lambda entry: entry.at)
     total = len(entries)
     first = bench.now() - duration(since, option="--since") if since else None
-    entries = [entry for entry in entries if (first is None or entry.at >= first) and matches(node, _values(entry), now=bench.now(), zone=times.zone)]
+    entries = [
+        entry
+        for entry in entries
+        if (first is None or entry.at >= first) and matches(node, _values(entry), now=bench.now(), zone=times.zone)
+    ]
     matching = len(entries)
     entries = entries[-limit:] if limit else entries
     _show(bench, found, entries, total if limit is None else max(matching, len(entries)), total, times, output)
@@ -159,7 +152,12 @@ def _answer(found: History, times: Clock) -> str:
     ):
         for row in unfinished:
             if row.state == state:
-                words = text.format(system=safe(row.system), ago=times.lasting(row.state_at), id=row.message_id, waits=waits_for(row, times))
+                words = text.format(
+                    system=safe(row.system),
+                    ago=times.lasting(row.state_at),
+                    id=row.message_id,
+                    waits=waits_for(row, times),
+                )
                 return f"{key}: {words}."
     if unfinished:
         return f"{key} is on its way to {', '.join(dict.fromkeys(safe(row.system) for row in unfinished))}."
@@ -194,80 +192,6 @@ def _next(found: History, open_ones: list[MessageRow]) -> list[str]:
     return [f"erpsync events show {found.events[-1].event_id}"] if found.events else ["erpsync status"]
 
 
-def _entries(found: History, times: Clock) -> Iterator[Entry]:
-    for event in found.events:
-        gone = "removed there" if event.removed else "told"
-        detail = f": {event.detail}" if event.detail else ""
-        yield Entry(
-            event.received_at,
-            "event",
-            f"event {event.event_id}",
-            f"{gone}, {event.verdict.replace('_', ' ')}{detail}",
-            system=event.system,
-            event=event.event_id,
-            actor=event.system,
-            outcome=event.verdict,
-        )
-        if event.repeats and event.repeated_at:
-            again = "again: duplicate, dropped" if event.repeats == 1 else f"again {event.repeats:,} times: duplicates, dropped"
-            yield Entry(event.repeated_at, "event", f"event {event.event_id}", again, system=event.system, event=event.event_id, outcome="duplicate")
-    by_message: dict[int, list[Attempt]] = {}
-    for attempt in found.attempts:
-        by_message.setdefault(attempt.message_id, []).append(attempt)
-    for row in found.messages:
-        tried = by_message.get(row.message_id, [])
-        for attempt in tried:
-            yield _tried(attempt, row)
-        if row.state != "done" or not tried:
-            yield Entry(
-                row.state_at,
-                "message",
-                f"message {row.message_id}",
-                _state_text(row, times),
-                system=row.system,
-                message=row.message_id,
-                outcome=row.reason or None,
-            )
-    for case in found.exceptions:
-        name = f"E-{case.exception_id}"
-        yield Entry(case.opened_at, "exception", name, f"{case.kind}: {case.text}" if case.text else case.kind, exception=name, message=case.message_id)
-        if case.closed_at:
-            why = f": {case.close_reason}" if case.close_reason else ""
-            yield Entry(case.closed_at, "exception", name, f"closed by {case.closed_by or 'engine'}{why}", exception=name, actor=case.closed_by or "engine")
-    for act in found.acts:
-        why = f": {act.reason}" if act.reason else ""
-        yield Entry(act.at, "act", act.act_id, f"{act.actor} {act.what} {act.subject}{why}", act=act.act_id, actor=act.actor)
-
-
-def _state_text(row: MessageRow, times: Clock) -> str:
-    if row.state in ("held", "ready"):
-        return f"{row.state}, waits for {waits_for(row, times)}"
-    error = f": {row.error}" if row.error and row.state == "dead" else ""
-    return f"{state_words(row)}{error}"
-
-
-def _tried(attempt: Attempt, row: MessageRow) -> Entry:
-    seconds = attempt.seconds
-    parts = [{"settle": "asked: ", "find": "looked: "}.get(attempt.what, "") + (attempt.outcome.replace("_", " ") or "under way")]
-    if attempt.far_id:
-        parts.append(f"far id {attempt.far_id}")
-    if attempt.status is not None and attempt.error:
-        parts.append(str(attempt.status))
-    if seconds:
-        parts.append(took(seconds))
-    text = ", ".join(parts) + (f": {attempt.error}" if attempt.error else "")
-    return Entry(
-        attempt.ended_at or attempt.at,
-        "attempt",
-        f"message {attempt.message_id}",
-        text,
-        system=row.system,
-        message=attempt.message_id,
-        outcome=attempt.outcome or None,
-        seconds=seconds,
-    )
-
-
 def _values(entry: Entry) -> dict[str, object]:
     return {name: getattr(entry, name) for name in _FIELDS}
 
@@ -286,6 +210,3 @@ def _item(entry: Entry) -> dict[str, object]:
         "seconds": None if entry.seconds is None else f"{entry.seconds:.3f}",
         "text": entry.text,
     }
-
-
-__all__ = ["Entry", "register", "trace"]

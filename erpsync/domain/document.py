@@ -11,7 +11,6 @@ import types
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from functools import cache
 from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -122,12 +121,10 @@ def field_group(path: str) -> str:
 _Plan = tuple[tuple[str, Callable[[Any, str], Scalar], Callable[[Any, str], Any]], ...]
 
 
-@cache
 def _plan(model: type[BaseModel]) -> _Plan:
     return tuple((name, *_converters(info.annotation, info.metadata)) for name, info in model.model_fields.items())
 
 
-@cache
 def _line_model(model: type[Document]) -> type[Line]:
     annotation: Any = model.model_fields[LINES].annotation
     for part in _parts(annotation):

@@ -58,7 +58,7 @@ def backoff(tries: int, patience: Patience, rng: Random) -> timedelta:
     return timedelta(seconds=seconds * (0.5 + rng.random() / 2))
 
 
-def verdict(  # noqa: PLR0911, PLR0912  (one case an error: the table of DESIGN 11)
+def verdict(  # noqa: PLR0911  (one case an error: the table of DESIGN 11)
     error: CallError,
     *,
     tries: int,
@@ -66,7 +66,6 @@ def verdict(  # noqa: PLR0911, PLR0912  (one case an error: the table of DESIGN 
     age: timedelta,
     once: Once,
     patience: Patience,
-    believes_after: timedelta,
     rng: Random,
 ) -> Verdict:
     """What follows from ``error``, for a message tried ``tries`` times and accepted ``age`` ago."""
@@ -98,9 +97,7 @@ def verdict(  # noqa: PLR0911, PLR0912  (one case an error: the table of DESIGN 
                 return Verdict(State.UNKNOWN, Reason.ANSWER_LOST, outcome="unknown")
             return Verdict(State.READY, Reason.ANSWER_LOST, due=again, outcome="unknown")
         case OutcomeUnknown():
-            return Verdict(
-                State.UNKNOWN, Reason.ANSWER_LOST, due=min(believes_after, timedelta(seconds=1)), outcome="unknown"
-            )
+            return Verdict(State.UNKNOWN, Reason.ANSWER_LOST, outcome="unknown")
         case _:
             return _ended(tries, age, patience) or Verdict(State.READY, Reason.RETRY, due=again, outcome="retry")
 

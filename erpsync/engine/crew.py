@@ -91,6 +91,13 @@ class Crew:
                 return True
         return events.anything_waits(db, routes.company_id)
 
+    async def until_still(self, stop: asyncio.Event) -> None:
+        """Until nothing can move by itself, or it is time to stop. Other workers are seen by looking into the store."""
+        while not (stop.is_set() or self.stopping) and self.moving():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0.05):
+                    await stop.wait()
+
     def due_now(self) -> bool:
         """Whether anything is due this moment, or in flight."""
         if not self.feeder.idle:
@@ -147,7 +154,7 @@ class Crew:
                 for target in context.routes.targets
                 if rows[target].state == "up"
                 and rows[target].limited_until <= context.now_ms
-                and settled.anything_to_ask(db, rows[target].system_id, before=context.now_ms)
+                and settled.anything_to_ask(db, rows[target].system_id, before=context.now_ms + 1)
             ]
         for target in due:
             await self.settler.settle_due(target)

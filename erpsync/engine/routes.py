@@ -18,7 +18,7 @@ from erpsync.domain.filters import Node, matches, parse
 from erpsync.domain.kinds import Kind, kind_named
 from erpsync.errors import LandscapeError
 from erpsync.store.connection import ms
-from erpsync.store.names import Names, register
+from erpsync.store.names import Names, known, register
 
 if TYPE_CHECKING:
     from erpsync.store.store import Store
@@ -105,17 +105,7 @@ class Routes:
 def compile_routes(store: Store, landscape: Landscape, adapters: Mapping[str, Adapter], *, now: datetime) -> Routes:
     """The routes of a landscape; raises LandscapeError where a system cannot do what a flow asks of it."""
     capabilities = {name: adapter.capabilities() for name, adapter in adapters.items()}
-    names = store.writer.call(
-        lambda db: register(
-            db,
-            company=landscape.company,
-            systems=list(landscape.systems),
-            flows=[flow.name for flow in landscape.flows],
-            digest=landscape.digest,
-            content=landscape.model_dump_json(exclude={"systems": {"__all__": {"secret"}}}),
-            now=ms(now),
-        )
-    )
+    names = _names(store, landscape, now=now)
     routes = []
     for flow in landscape.flows:
         if flow.mode == "off":
@@ -142,6 +132,26 @@ def compile_routes(store: Store, landscape: Landscape, adapters: Mapping[str, Ad
                 )
             )
     return Routes(landscape, names, adapters, capabilities, tuple(routes))
+
+
+def _names(store: Store, landscape: Landscape, *, now: datetime) -> Names:
+    systems, flows = list(landscape.systems), [flow.name for flow in landscape.flows]
+    with store.read() as db:
+        found = known(db, company=landscape.company, systems=systems, flows=flows, digest=landscape.digest)
+    if found is not None:
+        return found
+    content = landscape.model_dump_json(exclude={"systems": {"__all__": {"secret"}}})
+    return store.writer.call(
+        lambda db: register(
+            db,
+            company=landscape.company,
+            systems=systems,
+            flows=flows,
+            digest=landscape.digest,
+            content=content,
+            now=ms(now),
+        )
+    )
 
 
 def _cannot(landscape: Landscape, flow: Flow, system: str, verb: str, can: list[str]) -> LandscapeError:

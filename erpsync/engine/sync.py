@@ -82,7 +82,7 @@ async def sync(
     kinds: Sequence[str],
     to: Sequence[str] = (),
     full: bool = False,
-    timeout: timedelta = timedelta(minutes=2),
+    timeout: timedelta = timedelta(minutes=2),  # noqa: ASYNC109  (it ends the waiting, not the work: asyncio.timeout is used below)
     wait: bool = True,
     progress: Callable[[Progress], None] | None = None,
 ) -> SyncReport:
@@ -105,8 +105,7 @@ async def sync(
                 async with asyncio.timeout(timeout.total_seconds()):
                     for stage in in_order_of_parents(sorted(pulls)):
                         await asyncio.gather(*(_pull(crew, pulls[pair], full=full, stop=stop) for pair in stage))
-                    while wait and not stop.is_set() and not crew.stopping and crew.moving():
-                        await asyncio.sleep(0.05)
+                    await crew.until_still(stop) if wait else None
             except TimeoutError:
                 report.timed_out = True
             finally:

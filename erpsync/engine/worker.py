@@ -7,8 +7,9 @@ import contextlib
 import os
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from erpsync.domain.kinds import kind_named
 from erpsync.engine.context import Bench, Context
@@ -93,17 +94,21 @@ async def run_worker(bench: Bench, *, once: bool = False, until_idle: bool = Fal
 async def _work(
     context: Context, crew: Crew, report: WorkerReport, stop: asyncio.Event, *, once: bool, until_idle: bool
 ) -> None:
-    pulls = [(system, kind) for system, kind, _ in context.routes.pulls()]
-    stages = in_order_of_parents(pulls)
+    flows = {(system, kind): flow for system, kind, flow in context.routes.pulls()}
+    stages = in_order_of_parents(list(flows))
     turns = 0
     while not stop.is_set() and not crew.stopping:
         read = 0
         for stage in stages:
             with context.store.read() as db:
-                due = [(system, kind) for system, kind in stage if crew.puller.is_due(db, system, kind)]
+                due = [
+                    (system, kind)
+                    for system, kind in stage
+                    if crew.puller.is_due(db, system, kind, flows[system, kind])
+                ]
             if stop.is_set() or not due:
                 continue
-            done = await _unless(stop, *(crew.pull(PullReport(*pair), force=False, full=False) for pair in due))
+            done = await _unless(stop, *(crew.pull(PullReport(*pair), force=True, full=False) for pair in due))
             read += sum(pulled.read for pulled in done if not pulled.skipped)
             report.pulled += sum(pulled.read for pulled in done)
         turns += 1
@@ -116,16 +121,16 @@ async def _work(
                 await stop.wait()
 
 
-async def _unless(stop: asyncio.Event, *works: object) -> list[PullReport]:
-    """What the works come to, or what is done of them when it is time to stop."""
-    tasks = [asyncio.ensure_future(work) for work in works]  # type: ignore[call-overload]  # coroutines of pull
+async def _unless(stop: asyncio.Event, *pulls: Coroutine[Any, Any, PullReport]) -> list[PullReport]:
+    """What the pulls come to, or what is done of them when it is time to stop."""
+    tasks = [asyncio.create_task(pull) for pull in pulls]
     stopped = asyncio.create_task(stop.wait())
-    pending: set[asyncio.Future[object]] = set(tasks)
+    pending = set(tasks)
     while pending and not stop.is_set():
-        _, waiting = await asyncio.wait({*pending, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        pending = waiting - {stopped}  # type: ignore[arg-type]  # the event's task is taken out
+        done, _ = await asyncio.wait({*pending, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        pending = {task for task in pending if task not in done}
     stopped.cancel()
     for task in pending:
         task.cancel()
     await asyncio.gather(*pending, return_exceptions=True)
-    return [task.result() for task in tasks if task.done() and not task.cancelled() and task.exception() is None]
+    return [task.result() for task in tasks if not task.cancelled() and task.exception() is None]

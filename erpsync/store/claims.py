@@ -207,6 +207,12 @@ def _take_back(db: Connection, expired: Sequence[int], wanted: Wanted, tally: Ta
     return not_now
 
 
+_LOADED = (
+    *("message_id", "lease_no", "target_id", "flow_id", "lane_id", "tries", "generation", "conflicts", "accepted_at"),
+    *("event_id", "stake", "currency", "own_id", "unknown_since", "mends"),
+)
+
+
 def load(db: Connection, message_ids: Sequence[int]) -> list[Claimed]:
     """All that is needed to build and send these messages, in the order given; read after the claim's commit."""
     rows = db.execute(
@@ -223,8 +229,7 @@ def load(db: Connection, message_ids: Sequence[int]) -> list[Claimed]:
     loaded = {}
     for row in rows:
         claimed = Claimed(
-            *row[:14],
-            mends=bool(row[14]),
+            **dict(zip(_LOADED, row[:15], strict=True)),
             record=records[row[15]],
             picture=held.get((row[15], row[2])),
             far_id=row[17] or "",

@@ -44,7 +44,7 @@ def lease(
         "SELECT cursor, version, leased_until, due_at, full_due_at FROM cursors WHERE company_id = ? AND system_id = ? AND kind = ?",
         (company_id, system_id, kind),
     ).fetchone()
-    if row is None or row[2] > now or (row[3] > now and not force and row[4] > now):
+    if row is None or now < row[2] <= now + (until - now) or (row[3] > now and not force and row[4] > now):
         return None
     db.execute(
         "UPDATE cursors SET version = version + 1, leased_by = ?, leased_until = ? WHERE company_id = ? AND system_id = ? AND kind = ?",

@@ -133,7 +133,25 @@ def kept(db: Connection, company_id: int, event_ids: Sequence[int]) -> list[Kept
         "WHERE company_id = ? AND event_id IN (SELECT value FROM json_each(?)) ORDER BY event_id",
         (company_id, json.dumps(list(event_ids))),
     )
-    return [KeptEvent(*row[:8], bool(row[8]), *row[9:12], bytes(row[12] or b""), row[13]) for row in rows]
+    return [
+        KeptEvent(
+            event_id=row[0],
+            system_id=row[1],
+            kind=row[2],
+            number=row[3],
+            far_id=row[4],
+            far_revision=row[5],
+            far_order=row[6],
+            source_event_id=row[7],
+            removed=bool(row[8]),
+            at=row[9],
+            received_at=row[10],
+            verdict=row[11],
+            raw=bytes(row[12] or b""),
+            record_id=row[13],
+        )
+        for row in rows
+    ]
 
 
 def set_verdict(db: Connection, event_id: int, verdict: str, *, detail: str, record_id: int | None = None) -> None:

@@ -136,7 +136,9 @@ def _write_offers(
     heads: set[int],
 ) -> None:
     fresh = {row[1] for row in new}
-    rewritten = {message_id: (reason, by) for reason, by, _, message_id in cleared if message_id in fresh}
+    rewritten: dict[int, tuple[str, int | None]] = {
+        message_id: (reason, by) for reason, by, _, message_id in cleared if message_id in fresh
+    }
     old = [row for row in cleared if row[3] not in fresh]
     if old:
         ids = json.dumps([row[3] for row in old])
@@ -152,12 +154,13 @@ def _write_offers(
             old,
         )
         db.execute("DELETE FROM waits WHERE message_id IN (SELECT value FROM json_each(?))", (ids,))
-        for _, by, _, message_id in old:
-            cases.heal_message(db, message_id, now=now, how=f"superseded by message {by}")
+        for _, newer, _, message_id in old:
+            cases.heal_message(db, message_id, now=now, how=f"superseded by message {newer}")
     rows = []
-    for o, message_id, lane_id, state, reason, by in new:
-        if message_id in rewritten:
-            state, (reason, by) = State.SKIPPED, rewritten[message_id]  # noqa: PLW2901  (cleared by a later one of this batch)
+    for o, message_id, lane_id, offered, why, named in new:
+        cleared_by = rewritten.get(message_id)  # by a later one of this very batch
+        state = offered if cleared_by is None else State.SKIPPED
+        reason, by = cleared_by if cleared_by is not None else (why, named)
         tally.move(
             flow_id=o.flow_id, target_id=o.target_id, before=None, after=state, stake=o.stake, currency=o.currency
         )
@@ -229,6 +232,9 @@ class Standing:
         return f"{self.kind}:{self.number}"
 
 
+_STANDING = tuple(Standing.__dataclass_fields__)
+
+
 def standings(db: Connection, company_id: int, message_ids: Sequence[int]) -> dict[int, Standing]:
     """Where these messages stand; unknown ids are left out."""
     rows = db.execute(
@@ -237,7 +243,7 @@ def standings(db: Connection, company_id: int, message_ids: Sequence[int]) -> di
         "JOIN records r USING (record_id) WHERE m.company_id = ?",
         (json.dumps(list(message_ids)), company_id),
     )
-    return {int(row[0]): Standing(*row[:8], bool(row[8]), *row[9:]) for row in rows}
+    return {int(row[0]): Standing(**dict(zip(_STANDING, row, strict=True))) for row in rows}
 
 
 def shift(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from erpsync.store.connection import Connection
@@ -22,19 +22,36 @@ class Names:
         return next(name for name, known in self.systems.items() if known == system_id)
 
 
+def known(
+    db: Connection, *, company: str, systems: Collection[str], flows: Collection[str], digest: str
+) -> Names | None:
+    """The ids of these names when all of them are in the store; None when some are new."""
+    company_row = db.execute("SELECT company_id FROM companies WHERE name = ?", (company,)).fetchone()
+    landscape_row = db.execute("SELECT landscape_id FROM landscapes WHERE digest = ?", (digest,)).fetchone()
+    if company_row is None or landscape_row is None:
+        return None
+    system_ids = {str(name): int(n) for name, n in db.execute("SELECT name, system_id FROM systems")}
+    flow_ids = {str(name): int(n) for name, n in db.execute("SELECT name, flow_id FROM flows")}
+    if not (set(systems) <= set(system_ids) and set(flows) <= set(flow_ids)):
+        return None
+    return Names(int(company_row[0]), int(landscape_row[0]), system_ids, flow_ids)
+
+
 def register(
-    db: Connection, *, company: str, systems: Iterable[str], flows: Iterable[str], digest: str, content: str, now: int
+    db: Connection,
+    *,
+    company: str,
+    systems: Collection[str],
+    flows: Collection[str],
+    digest: str,
+    content: str,
+    now: int,
 ) -> Names:
     """The ids of these names, made where they are new. ``now`` is in milliseconds."""
     db.execute("INSERT OR IGNORE INTO companies (name) VALUES (?)", (company,))
-    company_id = db.execute("SELECT company_id FROM companies WHERE name = ?", (company,)).fetchone()[0]
     db.executemany("INSERT OR IGNORE INTO systems (name, since) VALUES (?, ?)", [(name, now) for name in systems])
     db.executemany("INSERT OR IGNORE INTO flows (name) VALUES (?)", [(name,) for name in flows])
     db.execute("INSERT OR IGNORE INTO landscapes (digest, content, seen_at) VALUES (?, ?, ?)", (digest, content, now))
-    landscape_id = db.execute("SELECT landscape_id FROM landscapes WHERE digest = ?", (digest,)).fetchone()[0]
-    return Names(
-        company_id=company_id,
-        landscape_id=landscape_id,
-        systems=dict(db.execute("SELECT name, system_id FROM systems").fetchall()),
-        flows=dict(db.execute("SELECT name, flow_id FROM flows").fetchall()),
-    )
+    found = known(db, company=company, systems=systems, flows=flows, digest=digest)
+    assert found is not None  # noqa: S101  (all of it was just written)
+    return found

@@ -186,8 +186,8 @@ def _write_books(db: Connection, ours: Sequence[Outcome], tally: Tally, report: 
         if o.far_revision is not None:
             picture.far_revision, picture.far_order = o.far_revision, o.far_order
         changed.setdefault(o.target_id, []).append((o.record_id, picture))
-    for target_id, rows in changed.items():
-        write_pictures(db, target_id, rows)
+    for target_id, pictures in changed.items():
+        write_pictures(db, target_id, pictures)
     _bind(db, [o for o in known if o.present and o.far_id], tally, now=now)
     for target_id in {o.target_id for o in known}:
         keys = {o.key for o in known if o.target_id == target_id and o.present}

@@ -1,7 +1,7 @@
 """A far system made of raw bytes: what it answers is written by the test, byte by byte, on a real socket.
 
-    async with Wire(lambda asked: respond(200, b"{}")) as wire:
-        adapter = wire_adapter(tmp_path, wire.url, SPEC)
+async with Wire(lambda asked: respond(200, b"{}")) as wire:
+    adapter = wire_adapter(tmp_path, wire.url, SPEC)
 """
 
 from __future__ import annotations
@@ -82,7 +82,9 @@ Reply = bytes | Callable[[asyncio.StreamWriter], Awaitable[None]] | None
 Script = Callable[[Asked], Reply]
 
 
-def respond(status: int, body: bytes | dict[str, Any] | list[Any] = b"", headers: Mapping[str, str] | None = None) -> bytes:
+def respond(
+    status: int, body: bytes | dict[str, Any] | list[Any] = b"", headers: Mapping[str, str] | None = None
+) -> bytes:
     """A whole answer with its length."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     lines = [f"HTTP/1.1 {status} Whatever", f"Content-Length: {len(content)}"]
@@ -104,7 +106,9 @@ class Wire:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         assert self._server is not None
         self._server.close()
         for writer in self._writers:
@@ -128,7 +132,9 @@ class Wire:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
                 method, target, _ = head[0].split(" ", 2)
-                headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:] if line)}
+                headers = {
+                    name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:] if line)
+                }
                 body = await reader.readexactly(int(headers.get("content-length", "0")))
                 self.asked.append(Asked(method, target, headers, body))
                 reply = self.script(self.asked[-1])

@@ -19,11 +19,16 @@ from erpsync.errors import AccessDenied, Conflict, OutcomeUnknown, Refused, Retr
 GOOD = {"id": 7, "sku": "SKU-1", "name": "Chai", "price": 18.5, "version": 3}
 
 
-def write(folder: Path, reply: Reply | Callable[[int], Reply], *, spec: str = ITEMS, **limits: object) -> tuple[Receipt, Wire]:
+def write(
+    folder: Path, reply: Reply | Callable[[int], Reply], *, spec: str = ITEMS, **limits: object
+) -> tuple[Receipt, Wire]:
     """The receipt of one create at a system that replies so."""
 
     async def go() -> tuple[Receipt, Wire]:
-        async with Wire(lambda _: reply) as wire, opened(folder, wire.url, spec, limits=quick_limits(**limits)) as adapter:
+        async with (
+            Wire(lambda _: reply) as wire,
+            opened(folder, wire.url, spec, limits=quick_limits(**limits)) as adapter,
+        ):
             receipts = await adapter.write([adapter.prepare(item())])
             return receipts[0], wire
 
@@ -104,7 +109,9 @@ def test_retry_after_is_read_in_all_its_forms_and_absurd_ones_are_cut(
 
 @pytest.mark.parametrize("value", ["soon", "", "1e400", "٣", "Thu, 99 Oct 2026"])
 def test_a_retry_after_that_says_nothing_leaves_the_wait_to_us(tmp_path: Path, value: str) -> None:
-    receipt, _ = write(tmp_path, respond(429, b"").replace(b"\r\n\r\n", b"\r\nRetry-After: " + value.encode() + b"\r\n\r\n"))
+    receipt, _ = write(
+        tmp_path, respond(429, b"").replace(b"\r\n\r\n", b"\r\nRetry-After: " + value.encode() + b"\r\n\r\n")
+    )
     assert isinstance(receipt.error, RetryLater)
     assert receipt.error.after is None
 
@@ -178,7 +185,7 @@ def test_a_certificate_that_is_not_accepted_means_nothing_was_sent(tmp_path: Pat
         async with Wire(lambda _: None) as wire, opened(tmp_path, wire.url.replace("http:", "https:")) as adapter:
             return (await adapter.write([adapter.prepare(item())]))[0]
 
-    assert isinstance(asyncio.run(go()).error, SystemDown | OutcomeUnknown)
+    assert isinstance(asyncio.run(go()).error, SystemDown)
 
 
 def test_an_answer_that_never_comes_is_unknown(tmp_path: Path) -> None:
@@ -229,14 +236,17 @@ def test_a_small_packed_answer_that_unpacks_to_210_mb_stays_small(tmp_path: Path
     headers = {"Content-Encoding": "gzip"}
 
     async def go() -> tuple[Receipt, int]:
-        async with Wire(lambda _: respond(200, bomb, headers)) as wire:
-            async with opened(tmp_path, wire.url, limits=quick_limits(max_answer=1024 * 1024)) as adapter:
-                prepared = adapter.prepare(item())
-                tracemalloc.start()
-                receipt = (await adapter.write([prepared]))[0]
-                _, peak = tracemalloc.get_traced_memory()
-                tracemalloc.stop()
-                return receipt, peak
+        limits = quick_limits(max_answer=1024 * 1024)
+        async with (
+            Wire(lambda _: respond(200, bomb, headers)) as wire,
+            opened(tmp_path, wire.url, limits=limits) as adapter,
+        ):
+            prepared = adapter.prepare(item())
+            tracemalloc.start()
+            receipt = (await adapter.write([prepared]))[0]
+            _, peak = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+            return receipt, peak
 
     receipt, peak = asyncio.run(go())
     assert isinstance(receipt.error, OutcomeUnknown)
@@ -351,7 +361,9 @@ def test_a_batch_gives_a_receipt_for_each_in_their_order(tmp_path: Path) -> None
     def reply(asked: object) -> bytes:
         body = getattr(asked, "body", b"")
         sku = body.split(b'"')[3].decode()
-        return respond(422, {"message": sku}) if sku == "SKU-3" else respond(201, {**GOOD, "id": int(sku[4:]), "sku": sku})
+        return (
+            respond(422, {"message": sku}) if sku == "SKU-3" else respond(201, {**GOOD, "id": int(sku[4:]), "sku": sku})
+        )
 
     async def go() -> list[Receipt]:
         async with Wire(reply) as wire, opened(tmp_path, wire.url) as adapter:

@@ -99,6 +99,7 @@ def test_an_order_whose_answer_was_lost_at_any_step_is_gone_on_with_and_is_there
 
         lost = await write(adapter, order(), ids=ids)
         found = await adapter.find("order", "SO-1")
+        half = await adapter.read("order", "1")
         again = await write(adapter, order(), ids=ids)
 
         assert isinstance(lost.error, OutcomeUnknown)
@@ -113,6 +114,9 @@ def test_an_order_whose_answer_was_lost_at_any_step_is_gone_on_with_and_is_there
         assert [receipt.whole for receipt in found] == [confirmed] * len(found)
         if arrived and not confirmed:
             assert found[0].holds == {"number": "SO-1"}, "half an order must not pass for what was ordered"
+            assert half.document is None
+            assert half.error is not None
+            assert not half.removed
 
     play(story)
 
@@ -229,6 +233,20 @@ def test_a_cancelled_order_that_never_was_there_is_not_made():
 
         assert (receipt.outcome, receipt.far_id) == ("unchanged", "")
         assert far.count(CREATE) == 0
+
+    play(story)
+
+
+def test_a_discount_of_nothing_and_none_at_all_come_back_as_they_were_sent():
+    async def story(far: StandIn, adapter: TrytonAdapter) -> None:
+        ids = await _ids(far, adapter)
+        line = {"sku": "SKU-1", "quantity": "1", "unit_price": "10.00"}
+        lines = [{**line, "line": "7\u00e9 at 1 less 1", "discount": "0"}, {**line, "line": "8"}]
+        receipt = await write(adapter, order(lines=lines), ids=ids)
+        assert receipt.holds is not None
+        assert receipt.holds["lines.7\u00e9 at 1 less 1.discount"] == 0
+        assert receipt.holds["lines.8.unit_price"] == 10_000_000
+        assert "lines.8.discount" not in receipt.holds
 
     play(story)
 

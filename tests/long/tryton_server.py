@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -122,6 +123,16 @@ class TrytonServer:
                 return
             time.sleep(0.25)  # a foreign process that tells nobody when it is ready
         raise RuntimeError(f"Tryton did not come up:\n{_tail(self.folder / 'trytond.log')}")
+
+
+@contextlib.contextmanager
+def running_server(folder: Path) -> Iterator[TrytonServer]:
+    """A server started in a folder, stopped whatever happens."""
+    server = TrytonServer.start(folder)
+    try:
+        yield server
+    finally:
+        server.stop()
 
 
 def _install(folder: Path) -> None:

@@ -72,9 +72,7 @@ class Judge:
             parts = {n: compile_expression(t, self.words) if (t := getattr(rule, n)) else None for n in names}
             self._compiled.append(_Compiled(rule, **parts))
 
-    def judge(  # noqa: PLR0911  (one return a case)
-        self, answer: Answer, use: Use, *, now: datetime, gone: frozenset[int] = frozenset()
-    ) -> Judged:
+    def judge(self, answer: Answer, use: Use, *, now: datetime, gone: frozenset[int] = frozenset()) -> Judged:
         """What the answer means for this use; ``gone``: the statuses that say a document is not there."""
         value, sound, readable = self._read(answer, use)
         for one in self._compiled:
@@ -119,9 +117,7 @@ class Judge:
             return False
         return one.when is None or _found(one.when, value) not in (None, False, "", [], {})
 
-    def _by_rule(  # noqa: PLR0911  (one return a meaning)
-        self, one: _Compiled, answer: Answer, value: Any, use: Use, now: datetime
-    ) -> CallError:
+    def _by_rule(self, one: _Compiled, answer: Answer, value: Any, use: Use, now: datetime) -> CallError:
         said = self._say(_found(one.text, value)) if one.text else self._told_by(answer, value)
         text = f"system {self.system} answered {answer.status}" + (f": {said}" if said else "")
         code = self._say(_found(one.code, value)) or f"http_{answer.status}"
@@ -152,9 +148,7 @@ class Judge:
                 )
         return _open_end(use, text, code)
 
-    def _by_status(  # noqa: PLR0911  (one return a meaning)
-        self, answer: Answer, value: Any, use: Use, now: datetime
-    ) -> CallError:
+    def _by_status(self, answer: Answer, value: Any, use: Use, now: datetime) -> CallError:
         said = self._told_by(answer, value)
         text = f"system {self.system} answered {answer.status}" + (f": {said}" if said else "")
         code, after = f"http_{answer.status}", wanted(answer.headers, self.throttle, now=now)

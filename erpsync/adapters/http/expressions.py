@@ -79,7 +79,7 @@ class _Compiler:
         self.words = words
         self.interpreter = TreeInterpreter(Options(custom_functions=words))
 
-    def compile(self, node: Node) -> Closure:  # noqa: PLR0911, PLR0912  (one a kind of node)
+    def compile(self, node: Node) -> Closure:  # noqa: PLR0911  (one a kind of node)
         children = node.get("children", [])
         match node["type"]:
             case "field":
@@ -152,7 +152,7 @@ def _walk(node: Node) -> list[Node]:
     return found
 
 
-def _fields(node: Node) -> frozenset[str] | None:  # noqa: PLR0911  (one return a kind of node)
+def _fields(node: Node) -> frozenset[str] | None:
     kind, children = node["type"], [child for child in node.get("children", []) if isinstance(child, dict)]
     if kind == "field":
         return frozenset() if node["value"] == BESIDE else frozenset({str(node["value"])})

@@ -20,6 +20,7 @@ from erpsync.domain.values import exponent, json_default, to_number
 _ANY: Any = {"types": []}
 _MORE: Any = {"types": [], "variadic": True}  # one or more: what is optional is seen to when an expression is compiled
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LONGEST = 300 * 366 * 86_400 * 1_000_000  # microseconds before or after 1970
 
 
 @dataclass(frozen=True)
@@ -134,12 +135,12 @@ class Words(Functions):
     @signature(_ANY)
     def _func_from_epoch(self, value: Any) -> str | None:
         """A moment told as seconds since 1970."""
-        return None if value is None else _since_1970(to_number(value) * 1_000_000)
+        return None if value is None else _since_1970(value, 1_000_000)
 
     @signature(_ANY)
     def _func_from_epoch_ms(self, value: Any) -> str | None:
         """A moment told as milliseconds since 1970."""
-        return None if value is None else _since_1970(to_number(value) * 1_000)
+        return None if value is None else _since_1970(value, 1_000)
 
     @signature(_ANY)
     def _func_to_epoch(self, value: Any) -> int | None:
@@ -224,8 +225,8 @@ def _iso(value: Any) -> datetime:
     raise ValueError("is not a moment (ISO 8601)")
 
 
-def _since_1970(microseconds: Decimal) -> str:
-    try:
-        return json_default(_EPOCH + timedelta(microseconds=int(microseconds)))
-    except OverflowError:
-        raise ValueError("is not a moment of this age") from None
+def _since_1970(value: Any, microseconds: int) -> str:
+    number = Decimal(value) if isinstance(value, int) and not isinstance(value, bool) else to_number(value)
+    if abs(number) * microseconds > _LONGEST:
+        raise ValueError("is not a moment of this age")
+    return json_default(_EPOCH + timedelta(microseconds=int(number * microseconds)))

@@ -88,15 +88,15 @@ def flaw(value: Any, *, depth: int = 0) -> str:
     return next((found for part in parts if (found := flaw(part, depth=depth + 1))), "")
 
 
-def canonical(value: Any) -> bytes:
+def canonical(value: Any, *, deepest: int = DEEPEST) -> bytes:
     """The one form in which a far document is kept raw: keys sorted, numbers as they were, UTF-8.
 
-    Raises ValueError when it is nested deeper than 64 levels.
+    Raises ValueError when it is nested deeper than so many levels.
     """
-    return _canonical(value, 0).encode("utf-8", "surrogateescape")
+    return _canonical(value, deepest).encode("utf-8", "surrogateescape")
 
 
-def write(value: Any) -> str:  # noqa: PLR0911  (one return a type)
+def write(value: Any) -> str:
     """JSON text of what a template put together: Decimals as exact numbers, days and moments as ISO texts."""
     if isinstance(value, str):
         return encode_basestring(value)
@@ -119,7 +119,7 @@ def write(value: Any) -> str:  # noqa: PLR0911  (one return a type)
     raise ValueError(f"holds a {type(value).__name__}, which has no form in JSON")
 
 
-def _canonical(value: Any, depth: int) -> str:  # noqa: PLR0911  (one return a type)
+def _canonical(value: Any, left: int) -> str:
     if isinstance(value, BrokenNumber):
         return str.__str__(value)
     if isinstance(value, str):
@@ -130,12 +130,12 @@ def _canonical(value: Any, depth: int) -> str:  # noqa: PLR0911  (one return a t
         return "null" if value is None else "true" if value else "false"
     if isinstance(value, int | Decimal):
         return str(value)
-    if depth > DEEPEST:
+    if left < 0:
         raise ValueError(f"is nested deeper than {DEEPEST} levels")
     if isinstance(value, list):
-        return "[" + ",".join([_canonical(v, depth + 1) for v in value]) + "]"
+        return "[" + ",".join([_canonical(v, left - 1) for v in value]) + "]"
     pairs = value.pairs if isinstance(value, BrokenObject) else sorted(value.items())
-    return "{" + ",".join([f"{_canonical(k, 0)}:{_canonical(v, depth + 1)}" for k, v in pairs]) + "}"
+    return "{" + ",".join([f"{_canonical(k, 0)}:{_canonical(v, left - 1)}" for k, v in pairs]) + "}"
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -51,7 +51,7 @@ def load_spec(file: Path, *, options: frozenset[str] = frozenset()) -> Spec:
         raise LandscapeError(f"spec file is no TOML: {message.lower()}", file=file, line=line, column=column) from None
     try:
         spec = _typed(content)
-        _check(spec, options)
+        _check(spec, content, options)
     except _Wrong as wrong:
         place = nearest_place(places(text), wrong.where)
         near = get_close_matches(wrong.found, wrong.valid, n=1) if wrong.found else []
@@ -76,8 +76,8 @@ def _typed(content: dict[str, Any]) -> Spec:
         return Spec.model_validate(content)
     except ValidationError as error:
         found = error.errors(include_input=False, include_url=False)
-    # Of a union (expression, column or lines) pydantic tells the mistakes of each: the deepest is about what was meant.
-    first = max(found, key=lambda one: (one["type"] != "string_type", -found.index(one)))
+    # A misspelt key is told as one too many and one missing: the first says more.
+    first = next((one for one in found if one["type"] == "extra_forbidden"), found[0])
     where = tuple(part for part in first["loc"] if _is_key(content, first["loc"], part))
     match first["type"]:
         case "extra_forbidden":
@@ -112,7 +112,7 @@ def _model_in(annotation: Any) -> Any:
     return next((found for part in get_args(annotation) if (found := _model_in(part)) is not None), None)
 
 
-def _check(spec: Spec, options: frozenset[str]) -> None:
+def _check(spec: Spec, content: dict[str, Any], options: frozenset[str]) -> None:
     if spec.zone:
         try:
             ZoneInfo(spec.zone)
@@ -122,7 +122,7 @@ def _check(spec: Spec, options: frozenset[str]) -> None:
         raise _Wrong(("headers",), "holds Authorization, which [auth] and the landscape's secret are for")
     known = frozenset(f"options.{name}" for name in options)
     words = Words(Setting(codes=spec.codes))
-    for table, text, where in _expressions(spec):
+    for table, text, where in _coded({name: part for name, part in content.items() if name != "codes"}, ()):
         if table not in spec.codes:
             raise _Wrong(where, f"names the code table {table!r} in {text!r}, which [codes] does not have")
     if spec.probe:
@@ -233,20 +233,16 @@ def _check_body(template: Any, where: Where, words: Words, fields: frozenset[str
         raise _Wrong(where, f"reads {name!r}, which is no field of this kind", found=name, valid=valid)
 
 
-def _expressions(spec: Spec) -> Iterator[tuple[str, str, Where]]:
-    """Every code table an expression of the spec names, with the expression and its place."""
-
-    def walk(value: Any, where: Where) -> Iterator[tuple[str, str, Where]]:
-        if isinstance(value, dict):
-            for name, inner in value.items():
-                yield from walk(inner, (*where, name))
-        elif isinstance(value, list | tuple):
-            for number, inner in enumerate(value):
-                yield from walk(inner, (*where, number))
-        elif isinstance(value, str) and "_code(" in value:
-            try:
-                yield from ((table, value, where) for table in code_tables(value.removeprefix("=")))
-            except ValueError:
-                return  # a text, not an expression
-
-    yield from walk(spec.model_dump(exclude={"codes"}), ())
+def _coded(value: Any, where: Where) -> Iterator[tuple[str, str, Where]]:
+    """Every code table that an expression of the file names, with the expression and its place."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _coded(inner, (*where, name))
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            yield from _coded(inner, (*where, number))
+    elif isinstance(value, str) and "_code(" in value:
+        try:
+            yield from ((table, value, where) for table in code_tables(value.removeprefix("=")))
+        except ValueError:
+            return  # a text, not an expression

@@ -20,6 +20,7 @@ from erpsync.domain.document import LINES, Document, Fields, flatten, read_docum
 from erpsync.domain.kinds import Kind
 from erpsync.errors import BadDocument
 
+_ANY_DEPTH = 1_000  # what the readers let through; kept as it is, read by nobody
 _Read = Callable[..., Any]  # of the document; of a line, with what stands beside it
 
 
@@ -72,7 +73,7 @@ class Mapping:
         try:
             raw = canonical(item)
         except ValueError as error:
-            return self._bad(f"document {error}", b"", place=place)
+            return self._bad(f"document {error}", canonical(item, deepest=_ANY_DEPTH), place=place)
         try:
             if not sound and (wrong := flaw(item)):
                 raise BadDocument(f"document {wrong}", place=place)

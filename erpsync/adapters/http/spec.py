@@ -11,7 +11,7 @@ import re
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
 from erpsync.adapters.http.expressions import check
 from erpsync.config.durations import rate, size
@@ -212,11 +212,30 @@ class Column(_Part):
     null: Literal["untold", "empty"] | None = None  # None: as the kind says
 
 
+def _form(given: object) -> str:
+    """Which way a field is written, so that a mistake in it is told of that way alone."""
+    if isinstance(given, str):
+        return "(text)"
+    return "(lines)" if isinstance(given, dict) and "each" in given else "(table)"
+
+
+LineField = Annotated[
+    Annotated[Expr, Tag("(text)")] | Annotated[Column, Tag("(table)")],
+    Discriminator(lambda given: "(text)" if isinstance(given, str) else "(table)"),
+]
+
+
 class Lines(_Part):
     """The lines of a document: where they stand, and each field of a line."""
 
     each: Expr
-    fields: dict[str, Expr | Column]
+    fields: dict[str, LineField]
+
+
+DocumentField = Annotated[
+    Annotated[Expr, Tag("(text)")] | Annotated[Column, Tag("(table)")] | Annotated[Lines, Tag("(lines)")],
+    Discriminator(_form),
+]
 
 
 Means = Literal[
@@ -248,7 +267,7 @@ class KindSpec(_Part):
     revision: Revised | None = None
     removed: Expr | None = None
     at: Expr | None = None
-    fields: dict[str, Expr | Column | Lines] = {}
+    fields: dict[str, DocumentField] = {}
     nulls: Literal["untold", "empty"] = "untold"  # what a null or missing value says of its field
     changes: Changes | None = None
     scan: Reading | None = None

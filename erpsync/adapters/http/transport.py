@@ -179,7 +179,7 @@ async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerTy
         raise _SecondTry(type(error).__name__) from error
 
 
-def _told_apart(error: Exception, answer: Answer | None) -> NotSent | Lost:  # noqa: PLR0911  (one return a case)
+def _told_apart(error: Exception, answer: Answer | None) -> NotSent | Lost:
     cause = error.__cause__ or error
     if answer is None and isinstance(cause, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
         if isinstance(cause, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):

@@ -21,9 +21,9 @@ WHOLE_STATES = ("confirmed", "processing", "done")
 _NOTE = re.compile(r"line (?P<line>[^\n]+)(?:\nat (?P<price>[0-9.]+) less (?P<discount>[0-9.]+))?")
 
 
-def line_note(line: str, *, price: Decimal, discount: Decimal) -> str:
+def line_note(line: str, *, price: Decimal, discount: Decimal | None) -> str:
     """What is written into a line's note so that the line is known again."""
-    return f"line {line}\nat {price:f} less {discount:f}" if discount else f"line {line}"
+    return f"line {line}" if discount is None else f"line {line}\nat {price:f} less {discount:f}"
 
 
 def net_price(price: Decimal, discount: Decimal) -> Decimal:
@@ -85,4 +85,5 @@ ORDERS = Shelf(
     follows=(Follows("sale.line", up="sale", by="id"),),
     domain=(["state", "in", list(TOLD_STATES)],),
     ordered=False,  # a line taken away takes its stamp with it
+    unfinished=lambda record: "" if record["state"] in TOLD_STATES else f"a {record['state']}",
 )

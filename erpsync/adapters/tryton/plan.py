@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from erpsync.adapters.http.jsontext import canonical, read_strict
@@ -99,8 +100,7 @@ def _order(order: Order, item: Item, options: Options) -> dict[str, Any]:
 def _line(line: OrderLine, item: Item, options: Options) -> dict[str, Any]:
     if line.unit_price is None:
         raise Unmappable(f"line {line.line} has no unit price", field="lines.unit_price")
-    discount = line.discount or 0
-    net = orders.net_price(line.unit_price, line.unit_price * 0 + discount)
+    net = orders.net_price(line.unit_price, line.discount or Decimal(0))
     exponent = net.as_tuple().exponent
     if isinstance(exponent, int) and -exponent > options.price_digits:
         raise Unmappable(
@@ -114,5 +114,5 @@ def _line(line: OrderLine, item: Item, options: Options) -> dict[str, Any]:
         "product": far_number(f"item:{line.sku}", item.ids),
         "quantity": format(line.quantity, "f"),
         "unit_price": format(net, "f"),
-        "note": orders.line_note(line.line, price=line.unit_price, discount=line.unit_price * 0 + discount),
+        "note": orders.line_note(line.line, price=line.unit_price, discount=line.discount),
     }

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from erpsync.adapters.protocol import Item, Prepared, Receipt
+from erpsync.adapters.protocol import Prepared, Receipt, Revision
 from erpsync.domain.document import Fields, flatten
 from erpsync.domain.kinds import Nature
 from erpsync.domain.messages import Once, Reason, State, Wait
@@ -139,9 +139,7 @@ class Sender:
             generation += 1  # other content must not go under the same key
             item = replace(item, once_key=self._context.once_key(claimed.message_id, generation))
             prepared = adapter.prepare(item)
-        return await self._send(
-            found, route, prepared, plan.asked, generation=generation, creates=not item.far_id, item=item
-        )
+        return await self._send(found, route, prepared, plan.asked, generation=generation, creates=not item.far_id)
 
     async def _repeat(self, claimed: Claimed, route: Route) -> Ended | None:
         """Send an open try again, byte for byte under its key; past the key's life it is looked for first."""
@@ -187,7 +185,6 @@ class Sender:
         *,
         generation: int,
         creates: bool,
-        item: Item | None = None,
     ) -> Ended | None:
         claimed, adapter = found.claimed, self._context.adapter(route.target)
         system = self._context.system(route.target)
@@ -224,7 +221,6 @@ class Sender:
             ended = self._failed(claimed, route, receipt.error, calls=calls, receipt=receipt)
             _keep_found(ended.outcome, found)
             return ended
-        del item
         return await self._delivered(found, route, receipt, asked, creates=creates, calls=calls)
 
     async def _delivered(
@@ -249,8 +245,8 @@ class Sender:
         return Ended(outcome, Signal(answered=True, calls=calls))
 
     async def _read_back(
-        self, route: Route, far_id: str, revision: object, calls: int
-    ) -> tuple[Fields | None, object, int]:
+        self, route: Route, far_id: str, revision: Revision | None, calls: int
+    ) -> tuple[Fields | None, Revision | None, int]:
         adapter = self._context.adapter(route.target)
         try:
             told = await self._in_time(route.target, adapter.read(route.kind.name, far_id))
@@ -304,9 +300,9 @@ class Sender:
         self, claimed: Claimed, route: Route, error: CallError, *, calls: int, receipt: Receipt | None = None
     ) -> Ended:
         """Where the message goes after ``error``, and what that says of the system."""
-        context, system = self._context, self._context.system(route.target)
+        context = self._context
         now = context.now()
-        once = Once.BLIND if route.writes.once is Once.BLIND else route.writes.once
+        once = route.writes.once
         judged = verdict(
             error,
             tries=claimed.tries,
@@ -314,7 +310,6 @@ class Sender:
             age=now - moment(claimed.accepted_at),
             once=once,
             patience=context.patience(route.target),
-            believes_after=system.limits.believes_after,
             rng=context.rng,
         )
         if (

@@ -53,14 +53,16 @@ class Puller:
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    def is_due(self, db: Connection, system: str, kind: str) -> bool:
-        """Whether it is time to read this, and nobody does."""
-        context = self._context
+    def is_due(self, db: Connection, system: str, kind: str, flow: Flow) -> bool:
+        """Whether it is time to read this, and nobody does. A due time further off than one period is a turned clock's."""
+        context, now = self._context, self._context.now_ms
         state = cursors.state(db, context.routes.company_id, context.routes.names.systems[system], kind)
         if state is None:
             return True
         due_at, full_due_at, leased_until, _ = state
-        return leased_until <= context.now_ms and min(due_at, full_due_at) <= context.now_ms
+        if now < leased_until <= now + _ms(_LEASE):
+            return False
+        return min(due_at, full_due_at) <= now or due_at > now + 2 * _ms(flow.every)
 
     async def pull(
         self,

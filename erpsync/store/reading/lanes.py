@@ -34,14 +34,21 @@ def lane(db: Connection, company: str, system: str, lane_key: str, *, limit: int
         "SELECT lane_id FROM lanes WHERE company_id = ? AND target_id = ? AND lane_key = ?", (own, target[0], lane_key)
     ).fetchone()
     if row is None:
-        raise NotFound(f"lane {system}, {lane_key} does not exist: nothing was ever on its way to {system} for that key",
-                       hint=f"what goes there: erpsync messages list --where 'system = {system}'")
+        raise NotFound(
+            f"lane {system}, {lane_key} does not exist: nothing was ever on its way to {system} for that key",
+            hint=f"what goes there: erpsync messages list --where 'system = {system}'",
+        )
     first = db.execute(
-        f"SELECT {COLUMNS} FROM {TABLES} WHERE m.lane_id = ? AND m.state IN {OPEN} ORDER BY m.message_id LIMIT 1", (row[0],)
+        f"SELECT {COLUMNS} FROM {TABLES} WHERE m.lane_id = ? AND m.state IN {OPEN} ORDER BY m.message_id LIMIT 1",
+        (row[0],),
     ).fetchone()
     if first is None:
         return LaneView(system, lane_key, None, (), Line(0, False, ()))
     head = with_waits(db, [message_row(first)])[0]
     return LaneView(
-        system, lane_key, head, tuple(members_behind(db, head.message_id, limit=limit)), line_behind(db, [head.message_id])
+        system,
+        lane_key,
+        head,
+        tuple(members_behind(db, head.message_id, limit=limit)),
+        line_behind(db, [head.message_id]),
     )

@@ -59,7 +59,12 @@ def changes(found: Around, *, refused_field: str) -> list[Change]:
     held = found.held or {}
     names = found.sent if found.sent else found.record
     return [
-        Change(name, held.get(name), value, bool(refused_field) and (name == refused_field or name.endswith(f".{refused_field}")))
+        Change(
+            name,
+            held.get(name),
+            value,
+            bool(refused_field) and (name == refused_field or name.endswith(f".{refused_field}")),
+        )
         for name, value in sorted(names.items(), key=lambda pair: _field_order(pair[0]))
         if held.get(name) != value
     ]

@@ -68,7 +68,9 @@ def members_behind(db: Connection, message_id: int, *, limit: int) -> list[Messa
     return with_waits(db, [message_row(row) for row in rows])
 
 
-def documents_behind(db: Connection, message_ids: Iterable[int], *, most: int) -> tuple[int, bool, list[tuple[int, str, int]]]:
+def documents_behind(
+    db: Connection, message_ids: Iterable[int], *, most: int
+) -> tuple[int, bool, list[tuple[int, str, int]]]:
     """How many messages wait behind these (at most ``most``; true: there are more), and their (record id, currency, stake)."""
     own = json.dumps(list(message_ids))
     rows = db.execute(

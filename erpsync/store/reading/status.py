@@ -83,7 +83,9 @@ def status(db: Connection, company: str, *, now_ms: int, names: Iterable[str] | 
         found += _of_system(db, own, system)
     open_ones = open_by_kind(db, company, now_ms=now_ms)
     found += _of_exceptions(db, own, open_ones, now_ms=now_ms)
-    found.sort(key=lambda pair: (-sum(stake for _, stake in pair[0].stakes), pair[0].since or moment(now_ms), pair[0].code))
+    found.sort(
+        key=lambda pair: (-sum(stake for _, stake in pair[0].stakes), pair[0].since or moment(now_ms), pair[0].code)
+    )
     stakes, documents, twice, twice_stakes = _once([documents for _, documents in found])
     exact = all(documents is not None for _, documents in found)
     if not exact:
@@ -130,9 +132,7 @@ def _waiting_at(db: Connection, company: int, system_id: int) -> list[_Document]
     return [(int(record), str(currency), int(stake)) for record, currency, stake in rows]
 
 
-def _dead(
-    db: Connection, company: int, system: SystemStanding, dead: int
-) -> tuple[Cause, list[_Document] | None]:
+def _dead(db: Connection, company: int, system: SystemStanding, dead: int) -> tuple[Cause, list[_Document] | None]:
     rows = db.execute(
         "SELECT m.message_id, m.record_id, m.currency, m.stake, m.state_at, m.error FROM messages m "
         f"WHERE m.state = 'dead' AND m.target_id = ? AND m.company_id = ? ORDER BY m.stake DESC LIMIT {LOOKED_AT}"
@@ -251,7 +251,9 @@ def _key_of(db: Connection, record_id: int) -> str:
     return str(row[0]) if row else ""
 
 
-def _sums(documents: list[_Document] | None, system: SystemStanding, states: Sequence[str]) -> tuple[tuple[str, int], ...]:
+def _sums(
+    documents: list[_Document] | None, system: SystemStanding, states: Sequence[str]
+) -> tuple[tuple[str, int], ...]:
     if documents is not None:
         return _money(documents)
     return _summed(pair for state in states for pair in system.stakes.get(state, ()))

@@ -12,8 +12,10 @@ from erpsync.store.reading.selecting import company_id, moment_or_none
 from erpsync.store.schema import DUE
 from erpsync.store.systems import systems
 
-_EDGES = (("ms_10", "0.01"), ("ms_30", "0.03"), ("ms_100", "0.1"), ("ms_300", "0.3"), ("ms_1000", "1.0"), ("ms_3000", "3.0"))
-_EDGES += (("ms_10000", "10.0"), ("ms_more", ""))
+_EDGES = (
+    *(("ms_10", "0.01"), ("ms_30", "0.03"), ("ms_100", "0.1"), ("ms_300", "0.3")),
+    *(("ms_1000", "1.0"), ("ms_3000", "3.0"), ("ms_10000", "10.0"), ("ms_more", "")),
+)
 _LOOKED_AT = 50
 Sums = tuple[tuple[str, int], ...]
 

@@ -9,9 +9,10 @@ from datetime import datetime
 
 from erpsync.errors import NotFound
 from erpsync.store.connection import Connection, moment
+from erpsync.store.reading.attempts import Attempt, attempts
 from erpsync.store.reading.events import EventRow, events_of
 from erpsync.store.reading.exceptions import ExceptionRow, exceptions_of
-from erpsync.store.reading.messages import COLUMNS, TABLES, Attempt, MessageRow, attempts, message_row, with_waits
+from erpsync.store.reading.messages import COLUMNS, TABLES, MessageRow, message_row, with_waits
 from erpsync.store.reading.selecting import company_id
 
 
@@ -70,19 +71,29 @@ def find_subject(db: Connection, company: str, kind: str, number: str) -> Subjec
     row = db.execute(query + "company_id = ? AND kind = ? AND number = ?", (own, kind, number)).fetchone()
     if row is None:
         row = db.execute(
-            query + "record_id = (SELECT x.record_id FROM systems s CROSS JOIN xrefs x ON x.company_id = ? AND x.system_id = s.system_id "
+            query
+            + "record_id = (SELECT x.record_id FROM systems s CROSS JOIN xrefs x ON x.company_id = ? AND x.system_id = s.system_id "
             "AND x.kind = ? AND x.far_id = ? LIMIT 1)",
             (own, kind, number),
         ).fetchone()
     if row is None:
-        raise NotFound(f"{kind}:{number} is not in the store, as a key or as any system's own number", hint=_nearest(db, own, kind, number))
+        raise NotFound(
+            f"{kind}:{number} is not in the store, as a key or as any system's own number",
+            hint=_nearest(db, own, kind, number),
+        )
     far = db.execute(
         "SELECT s.name, x.far_id FROM xrefs x JOIN systems s ON s.system_id = x.system_id WHERE x.record_id = ? "
         "AND x.system_id IN (SELECT system_id FROM systems) ORDER BY s.name",
         (row[0],),
     ).fetchall()
     return Subject(
-        int(row[0]), str(row[1]), str(row[2]), bool(row[3]), bool(row[4]), moment(row[5]), tuple((str(a), str(b)) for a, b in far)
+        int(row[0]),
+        str(row[1]),
+        str(row[2]),
+        bool(row[3]),
+        bool(row[4]),
+        moment(row[5]),
+        tuple((str(a), str(b)) for a, b in far),
     )
 
 
@@ -93,8 +104,10 @@ def _nearest(db: Connection, company: int, kind: str, number: str) -> str:
         "SELECT number FROM records WHERE company_id = ? AND kind = ? AND number >= ? AND number < ? ORDER BY number LIMIT 1",
         (company, kind, stem, stem + "\U0010ffff"),
     ).fetchone()
-    return f"{kind}:{row[0]}? Others: erpsync messages list --where 'kind = {kind}'" if row else (
-        f"what there is: erpsync events list --where 'kind = {kind}'"
+    return (
+        f"{kind}:{row[0]}? Others: erpsync messages list --where 'kind = {kind}'"
+        if row
+        else (f"what there is: erpsync events list --where 'kind = {kind}'")
     )
 
 
@@ -126,4 +139,8 @@ def acts_on(db: Connection, company: str, subjects: Collection[str]) -> list[Act
         (company_id(db, company), json.dumps(sorted(subjects))),
     )
     acts = [Act(row[0], row[1], moment(row[2]), row[3], row[4], row[5], row[6]) for row in rows]
-    return [act for act in acts if act.subject in subjects or not subjects.isdisjoint(act.subject.partition(" ")[0].split(","))]
+    return [
+        act
+        for act in acts
+        if act.subject in subjects or not subjects.isdisjoint(act.subject.partition(" ")[0].split(","))
+    ]
