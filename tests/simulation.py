@@ -52,7 +52,9 @@ class Simulation:
         self.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()
 
     @property
@@ -97,6 +99,11 @@ class Simulation:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+    def wait(self, *, seconds: float = 15) -> int:
+        """Wait for it to end by itself; its exit code. Raises subprocess.TimeoutExpired."""
+        assert self._process is not None
+        return self._process.wait(timeout=seconds)
 
     def kill(self) -> None:
         """End it as a power cut would: SIGKILL."""

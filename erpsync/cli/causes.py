@@ -23,14 +23,12 @@ def cause_text(cause: Cause) -> str:
         case "system_stopped":
             return f"{system} is stopped until resumed, {cause.messages:,} wait{error}"
         case "dead_letters":
-            plus = "+" if cause.behind_more else ""
-            behind = f", {cause.behind:,}{plus} wait behind" if cause.behind or cause.behind_more else ""
             what = f"dead letter {cause.first_id}" if cause.messages == 1 else plural(cause.messages, "dead letter")
-            return f"{what} to {system}{behind}{error}"
+            return f"{what} to {system}{_behind(cause)}{error}"
         case "outcome_unknown":
             if cause.messages == 1:
-                return f"answer lost: {safe(cause.first_key)} may be with {system}"
-            return f"{cause.messages:,} answers lost: they may be with {system}"
+                return f"answer lost: {safe(cause.first_key)} may be with {system}{_behind(cause)}"
+            return f"{cause.messages:,} answers lost: they may be with {system}{_behind(cause)}"
         case "held":
             return (
                 f"{plural(cause.messages, 'message')} to {system} wait{'s' if cause.messages == 1 else ''} for a person"
@@ -38,6 +36,12 @@ def cause_text(cause: Cause) -> str:
         case _:
             kinds = ", ".join(f"{kind} {count:,}" for kind, count in cause.kinds)
             return f"{plural(cause.messages, 'exception')} open: {kinds}"
+
+
+def _behind(cause: Cause) -> str:
+    if not cause.behind and not cause.behind_more:
+        return ""
+    return f", {cause.behind:,}{'+' if cause.behind_more else ''} wait{'s' if cause.behind == 1 else ''} behind"
 
 
 def cause_run(cause: Cause) -> str:

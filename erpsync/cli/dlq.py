@@ -28,7 +28,7 @@ from erpsync.cli.options import (
     from_stdin,
 )
 from erpsync.cli.output import NO, command_line, emit, envelope, listing, say, utc
-from erpsync.cli.selecting import clock, count_line, one_currency, selection, stake_json, stake_text
+from erpsync.cli.selecting import clock, count_line, one_currency, selection, stake_text, stakes_json
 from erpsync.cli.tables import Column
 from erpsync.cli.wording import cause_text, message_item, waiting_seconds
 from erpsync.terminal import Clock, amounts, plural, safe
@@ -150,7 +150,7 @@ def _item(bench: Workbench, letter: _Letter) -> dict[str, object]:
         "died": utc(letter.row.state_at),
         "line_behind": letter.line.count,
         "line_more": letter.line.more,
-        "line_at_stake": [stake_json(stake, code, usual=usual) for code, stake in letter.line.stakes],
+        "line_at_stake": stakes_json(letter.line.stakes, usual=usual),
         "run": f"erpsync dlq show {letter.row.message_id}",
     }
 

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from erpsync.cli.output import room, utc
+from erpsync.cli.tables import wrapped
 from erpsync.terminal import Clock, head, plural, safe, took, width
 
 if TYPE_CHECKING:
@@ -22,14 +23,18 @@ _PRICES = ("price", "quantity", "discount", "weight", "on_hand", "reserved", "av
 _AMOUNTS = ("total", "freight")
 
 
-def tries(attempts: Sequence[Attempt], system: str, times: Clock, *, full: bool) -> list[str]:
-    """``what erp was asked, and what it said``, a try after the other."""
+def tries(attempts: Sequence[Attempt], system: str, times: Clock, *, full: bool, known: str = "") -> list[str]:
+    """``what erp was asked, and what it said``, a try after the other; an error that is ``known`` is not told again."""
     if not attempts:
         return [f"{safe(system)} was not asked yet"]
     lines = [f"what {safe(system)} was asked, and what it said"]
     for attempt in attempts:
         noun = "try" if attempt.what == "write" else attempt.what
         lines.append(f"  {noun} {attempt.try_no}  {times.exact(attempt.at)}  {_summary(attempt)}")
+        if attempt.error and attempt.error != known:
+            lines += wrapped(
+                safe(attempt.error, limit=None if full else 200), room=room(), first="    ! ", then="      "
+            )
         lines += [f"    > {safe(name)}: {safe(value, limit=None if full else 200)}" for name, value in attempt.headers]
         lines += content(attempt.body, mark="    > ", full=full)
         lines += content(attempt.answer, mark="    < ", full=full, cut_before=bool(attempt.answer_cut))
@@ -39,12 +44,11 @@ def tries(attempts: Sequence[Attempt], system: str, times: Clock, *, full: bool)
 def _summary(attempt: Attempt) -> str:
     said = str(attempt.status) if attempt.status is not None else ""
     outcome = safe(attempt.outcome or "under way")
-    error = safe(attempt.error, limit=200)
     answer = " ".join(
         part for part in (said, f"in {took(attempt.seconds)}" if attempt.seconds is not None else "") if part
     )
     request = safe(attempt.request, limit=200)
-    return "  ".join(part for part in (request, answer, outcome if not error else f"{outcome}: {error}") if part)
+    return "  ".join(part for part in (request, answer, outcome) if part)
 
 
 def content(raw: bytes, *, mark: str, full: bool, cut_before: bool = False) -> list[str]:
@@ -82,7 +86,13 @@ def fields(flat: dict[str, Scalar], *, indent: str = "  ") -> list[str]:
         return []
     column = min(max(len(safe(name)) for name in flat), 32)
     currency = str(flat.get("currency") or "USD")
-    return [f"{indent}{safe(name):<{column}}  {value_text(name, value, currency)}" for name, value in flat.items()]
+    return [f"{indent}{safe(name):<{column}}  {value_text(name, value, currency)}" for name, value in _in_order(flat)]
+
+
+def _in_order(flat: dict[str, Scalar]) -> list[tuple[str, Scalar]]:
+    from erpsync.store.reading.letters import field_order  # noqa: PLC0415  (not for help)
+
+    return sorted(flat.items(), key=lambda pair: field_order(pair[0]))
 
 
 def changes(found: Iterable[Change], currency: str) -> list[str]:

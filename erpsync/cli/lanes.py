@@ -9,7 +9,7 @@ import typer
 from erpsync.cli.commands import Command, group, workbench
 from erpsync.cli.options import Answer, AnswerFormat, Limit
 from erpsync.cli.output import command_line, emit, envelope, remark, room, say, utc
-from erpsync.cli.selecting import clock, stake_json
+from erpsync.cli.selecting import clock, stake_json, stakes_json
 from erpsync.cli.tables import Column, table
 from erpsync.cli.wording import waiting_seconds, waits_for
 from erpsync.terminal import Clock, amounts, safe
@@ -58,7 +58,7 @@ def show(
                 waiting_seconds=waiting_seconds(bench.now(), head.state_at) if head else None,
                 line=view.line.count,
                 line_more=view.line.more,
-                at_stake=[stake_json(stake, code, usual=usual) for code, stake in view.line.stakes],
+                at_stake=stakes_json(view.line.stakes, usual=usual),
                 messages=[
                     {
                         "id": row.message_id,

@@ -10,7 +10,7 @@ from erpsync.cli import evidence
 from erpsync.cli.commands import workbench
 from erpsync.cli.options import Answer, AnswerFormat, Full, one_id
 from erpsync.cli.output import emit, envelope, say, utc
-from erpsync.cli.selecting import clock, stake_json, stake_text
+from erpsync.cli.selecting import clock, stake_text, stakes_json
 from erpsync.cli.tables import Column, table
 from erpsync.cli.wording import dead_sentence, message_item, wait_text, waits_for
 from erpsync.errors import UsageError
@@ -94,7 +94,7 @@ def show(
                 ],
                 line_total=line.count,
                 line_more=line.more,
-                line_at_stake=[stake_json(stake, code, usual=usual) for code, stake in line.stakes],
+                line_at_stake=stakes_json(line.stakes, usual=usual),
                 stops=None,
                 run=again,
             )
@@ -108,7 +108,7 @@ def show(
     if event is not None:
         say(f"event   {event.event_id} from {safe(event.system)} at {times.exact(event.received_at)}")
     say(f"lane    {safe(row.system)}, {safe(row.lane)}", "")
-    say(*evidence.tries(tries, row.system, times, full=full), "")
+    say(*evidence.tries(tries, row.system, times, full=full, known=row.error), "")
     if changes:
         has = (
             f"it knows it as {safe(found.far_id)}"

@@ -59,17 +59,16 @@ def _columns(rows: tuple[MessageRow, ...], times: Clock, usual: str) -> list[Col
     return [
         Column("ID", lambda row: str(row.message_id), right=True),
         Column("KEY", lambda row: safe(row.key)),
-        Column("SYSTEM", lambda row: safe(row.system), rank=1),
+        Column("SYSTEM", lambda row: safe(row.system)),
         Column("STATE", lambda row: row.state),
-        Column("WHY", lambda row: _why(row, times), free=True, rank=3),
-        Column("SINCE", lambda row: times.since(row.state_at), rank=4),
-        Column("FOR", lambda row: times.lasting(row.state_at), right=True, rank=2),
-        Column("TRIES", lambda row: str(row.tries), right=True, rank=6),
+        Column("WHY", lambda row: _why(row, times), rank=2),
+        Column("SINCE", lambda row: times.since(row.state_at), rank=3),
+        Column("FOR", lambda row: times.lasting(row.state_at), right=True, rank=1),
+        Column("TRIES", lambda row: str(row.tries), right=True, rank=4),
         Column(
             f"STAKE {currency}" if currency else "STAKE",
             lambda row: stake_text(row.stake, row.currency, beside=currency is None),
             right=True,
-            rank=5,
         ),
         Column("ERROR", lambda row: safe(row.error) or "-", free=True, wide=120),
     ]
@@ -121,7 +120,7 @@ def show(
         )
         return
     say(
-        f"message {row.message_id} is {state_words(row)}: {safe(row.key)} to {safe(row.system)}, since {times.both(row.state_at)}.",
+        f"message {row.message_id} is {_stands(row)}: {safe(row.key)} to {safe(row.system)}, since {times.both(row.state_at)}.",
         "",
     )
     if row.state not in ("done", "skipped"):
@@ -134,8 +133,20 @@ def show(
     say(f"lane    {safe(row.system)}, {safe(row.lane)}{', at its head' if row.is_head else ''}")
     if row.far_id:
         say(f"far id  {safe(row.far_id)}")
-    say("", *evidence.tries(tries, row.system, times, full=full), "", "what it says", *evidence.fields(content), "")
+    say(
+        "",
+        *evidence.tries(tries, row.system, times, full=full, known=row.error),
+        "",
+        "what it says",
+        *evidence.fields(content),
+        "",
+    )
     say(f"next: {run[0]}", *(f"  or  {other}" for other in run[1:]))
+
+
+def _stands(row: MessageRow) -> str:
+    state, _, reason = state_words(row).partition(": ")
+    return f"{state} ({reason})" if reason else state
 
 
 def _stake(row: MessageRow, line: Line | None) -> str:

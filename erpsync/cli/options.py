@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Sequence
 from datetime import timedelta
@@ -82,19 +81,17 @@ MaybeIds = Annotated[
 ]
 
 DEFAULT_LIMIT = 50
-_DURATION = re.compile(r"(?:([0-9]+)d)?(?:([0-9]+)h)?(?:([0-9]+)m)?(?:([0-9]+)s)?")
 _MOST_STDIN = 100_000
 
 
 def duration(text: str, *, option: str) -> timedelta:
     """How long ``30s``, ``2m``, ``1h30m`` or ``3d`` is; raises UsageError naming the option."""
-    match = _DURATION.fullmatch(text.strip())
-    if not match or not any(match.groups()):
-        raise UsageError(f"{option} {text!r} is no duration", hint="like 30s, 2m, 1h30m or 3d")
-    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
-    if days > 36_500 or hours > 10**6 or minutes > 10**8 or seconds > 10**9:
-        raise UsageError(f"{option} {text!r} is longer than a hundred years", hint="like 30s, 2m, 1h30m or 3d")
-    return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+    from erpsync.domain.filter_values import read_duration  # noqa: PLC0415  (pydantic: not for help)
+
+    try:
+        return read_duration(text.strip())
+    except ValueError as error:
+        raise UsageError(f"{option} {text!r} {error}", hint="like 30s, 2m, 1h30m or 3d") from None
 
 
 def one_id(text: str, *, letter: str = "") -> int:

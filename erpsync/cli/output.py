@@ -6,7 +6,6 @@ whoever wrote it; errors are made safe here. A closed pipe ends a command quietl
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import signal
@@ -14,7 +13,6 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
@@ -22,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 import typer
 
 import erpsync
+from erpsync.cli.json_text import as_json, utc
 from erpsync.cli.options import Output
 from erpsync.cli.tables import Column, table, wrapped
 from erpsync.cli.usage import lowered, usage_words
@@ -34,6 +33,10 @@ if TYPE_CHECKING:
     from erpsync.workbench import Workbench
 
 Row = TypeVar("Row")
+
+__all__ = [
+    "as_json", "command_line", "emit", "envelope", "flush", "listing", "on_terminal", "remark", "room", "run", "say", "utc", "warn",
+]  # fmt: skip
 
 GOOD, NO, USAGE, UNREACHABLE, STORE, PENDING, DEFECT = 0, 1, 2, 3, 4, 8, 70
 INTERRUPTED, TERMINATED = 130, 143
@@ -72,24 +75,6 @@ def warn(text: str) -> None:
 def emit(value: Mapping[str, Any]) -> None:
     """One JSON object on stdout."""
     say(as_json(value, indent=2))
-
-
-def as_json(value: object, *, indent: int | None = None) -> str:
-    """JSON in plain ASCII that no terminal can take for anything else."""
-    return json.dumps(value, ensure_ascii=True, indent=indent, default=_plain).replace("\x7f", "\\u007f")
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, datetime):
-        return utc(value)
-    if isinstance(value, bytes):
-        return value.decode("utf-8", errors="backslashreplace")
-    return str(value)
-
-
-def utc(moment: datetime | None) -> str | None:
-    """``2026-10-15T08:12:40Z``; None stays None."""
-    return None if moment is None else moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _write(stream: TextIO, lines: Iterable[str]) -> None:

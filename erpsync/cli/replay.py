@@ -10,8 +10,9 @@ from erpsync.cli.acting import MOST, by_system, refuse_too_many, sums
 from erpsync.cli.asking import ask
 from erpsync.cli.commands import Command, workbench
 from erpsync.cli.options import Answer, AnswerFormat, DryRun, MaybeIds, Output, Reason, Where, Yes, from_stdin, many_ids
-from erpsync.cli.output import NO, emit, envelope, say
-from erpsync.cli.selecting import selection, stake_json
+from erpsync.cli.output import NO, emit, envelope, room, say
+from erpsync.cli.selecting import selection, stakes_json
+from erpsync.cli.tables import wrapped
 from erpsync.errors import NotFound, UsageError
 from erpsync.terminal import amounts, plural, safe
 
@@ -130,12 +131,16 @@ def _preview(send: list[MessageRow], left_out: list[tuple[int, str]], line: Line
         "",
     ]
     lines.append(f"letters      {total:>{digits},}   {by_system(row.system for row in send)}")
-    lines += [
-        f"             {'':>{digits}}   {row.message_id} {safe(row.key)}: {safe(row.error or row.reason, limit=50)}"
-        for row in send[:_SHOWN]
-    ]
+    indent = " " * (16 + digits)
+    for row in send[:_SHOWN]:
+        lines += wrapped(
+            f"{row.message_id} {safe(row.key)}: {safe(row.error or row.reason, limit=100)}",
+            room=room(),
+            first=indent,
+            then=indent + "  ",
+        )
     if len(send) > _SHOWN:
-        lines.append(f"             {'':>{digits}}   {_SHOWN} of {len(send):,}")
+        lines.append(f"{indent}{_SHOWN} of {len(send):,}")
     if left_out:
         number, why = left_out[0]
         lines.append(
@@ -158,10 +163,10 @@ def _answer(bench: Workbench, send: list[MessageRow], left_out: list[tuple[int, 
         "plan": None,
         "send": [row.message_id for row in send],
         "targets": {name: {"letters": n, "send": n} for name, n in sorted(targets.items())},
-        "at_stake": [stake_json(stake, code, usual=usual) for code, stake in sums(send)],
+        "at_stake": stakes_json(sums(send), usual=usual),
         "line_behind": line.count,
         "line_more": line.more,
-        "line_at_stake": [stake_json(stake, code, usual=usual) for code, stake in line.stakes],
+        "line_at_stake": stakes_json(line.stakes, usual=usual),
         "left_out": [{"message": number, "why": why} for number, why in left_out],
         "stock": None,
         "invoices": None,

@@ -65,3 +65,11 @@ def stake_json(stake: int, currency: str, *, usual: str) -> dict[str, object]:
 
     code = currency or usual
     return {"amount": format(from_minor_units(stake, code), "f"), "currency": code}
+
+
+def stakes_json(stakes: Iterable[tuple[str, int]], *, usual: str) -> dict[str, object]:
+    """Sums in JSON: one amount where there is one currency (null where there are several), and the sum of each."""
+    sums = [stake_json(stake, code, usual=usual) for code, stake in stakes]
+    if len(sums) > 1:
+        return {"amount": None, "currency": None, "by_currency": sums}
+    return {**(sums[0] if sums else stake_json(0, usual, usual=usual)), "by_currency": sums}

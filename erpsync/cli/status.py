@@ -10,7 +10,7 @@ from erpsync.cli.causes import cause_run, cause_text
 from erpsync.cli.commands import Command, workbench
 from erpsync.cli.options import Answer, AnswerFormat
 from erpsync.cli.output import NO, emit, envelope, room, say, utc
-from erpsync.cli.selecting import clock, one_currency, stake_json
+from erpsync.cli.selecting import clock, one_currency, stakes_json
 from erpsync.cli.tables import Column, padded_pair, table, wrapped
 from erpsync.cli.wording import waiting_seconds
 from erpsync.terminal import Clock, amounts, count, money, padded, plural, safe, width
@@ -207,7 +207,8 @@ def _last_hour(found: Status, columns: int | None) -> list[str]:
     if duplicates := hour.get(DUPLICATES, 0):
         parts.append(f"{duplicates:,} duplicates dropped")
     if lost := sum(hour.get(outcome, 0) for outcome in LOST):
-        parts.append(f"{lost:,} answers lost ({sum(hour.get(outcome, 0) for outcome in SETTLED):,} settled)")
+        still = found.counts.get("unknown", 0)
+        parts.append(f"{plural(lost, 'answer')} lost" + (f", {still:,} not settled" if still else ", all settled"))
     return wrapped(f"Last hour: {', '.join(parts)}.", room=columns)
 
 
@@ -215,25 +216,14 @@ def status_answer(bench: Workbench, found: Status) -> dict[str, object]:
     """The answer in JSON, without its envelope."""
     usual, now = bench.landscape.currency, bench.now()
     hour = found.last_hour
-    stakes = [stake_json(stake, code, usual=usual) for code, stake in found.stakes]
     return {
         "production": bench.landscape.production,
         "well": not found.causes,
         "at_stake": {
-            **(
-                stakes[0]
-                if len(stakes) == 1
-                else stake_json(0, usual, usual=usual)
-                if not stakes
-                else {"amount": None, "currency": None}
-            ),
-            "by_currency": stakes,
+            **stakes_json(found.stakes, usual=usual),
             "documents": found.documents if found.exact else None,
             "invoices": None,
-            "counted_once": {
-                "by_currency": [stake_json(stake, code, usual=usual) for code, stake in found.twice_stakes],
-                "documents": found.twice,
-            }
+            "counted_once": {**stakes_json(found.twice_stakes, usual=usual), "documents": found.twice}
             if found.exact
             else None,
         },
@@ -247,7 +237,7 @@ def status_answer(bench: Workbench, found: Status) -> dict[str, object]:
                 "behind": cause.behind,
                 "behind_more": cause.behind_more,
                 "invoices": None,
-                "at_stake": [stake_json(stake, code, usual=usual) for code, stake in cause.stakes],
+                "at_stake": stakes_json(cause.stakes, usual=usual),
                 "first": cause.first_id,
                 "key": cause.first_key or None,
                 "error": cause.error or None,
@@ -261,9 +251,7 @@ def status_answer(bench: Workbench, found: Status) -> dict[str, object]:
         "invoices": None,
         "exceptions": {
             "open": sum(ones.count for ones in found.exceptions),
-            "at_stake": [
-                stake_json(stake, code, usual=usual) for ones in found.exceptions for code, stake in ones.stakes
-            ],
+            "at_stake": stakes_json(_sum_of_exceptions(found), usual=usual),
         },
         "stock": None,
         "last_hour": {
@@ -276,6 +264,14 @@ def status_answer(bench: Workbench, found: Status) -> dict[str, object]:
         "workers": found.workers,
         "read_only": bench.read_only,
     }
+
+
+def _sum_of_exceptions(found: Status) -> list[tuple[str, int]]:
+    sums: dict[str, int] = {}
+    for ones in found.exceptions:
+        for currency, stake in ones.stakes:
+            sums[currency] = sums.get(currency, 0) + stake
+    return list(sums.items())
 
 
 def _system_answer(bench: Workbench, system: SystemStanding) -> dict[str, object]:

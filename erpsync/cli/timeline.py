@@ -77,7 +77,7 @@ def entries_of(found: History, times: Clock) -> Iterator[Entry]:
                 row.state_at,
                 "message",
                 f"message {row.message_id}",
-                _state_text(row, times),
+                _state_text(row, times, tried=bool(tried)),
                 system=row.system,
                 message=row.message_id,
                 outcome=row.reason or None,
@@ -109,10 +109,10 @@ def entries_of(found: History, times: Clock) -> Iterator[Entry]:
         )
 
 
-def _state_text(row: MessageRow, times: Clock) -> str:
+def _state_text(row: MessageRow, times: Clock, *, tried: bool) -> str:
     if row.state in ("held", "ready"):
         return f"{row.state}, waits for {waits_for(row, times)}"
-    error = f": {row.error}" if row.error and row.state == "dead" else ""
+    error = f": {row.error}" if row.error and row.state == "dead" and not tried else ""
     return f"{state_words(row)}{error}"
 
 

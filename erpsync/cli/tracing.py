@@ -9,7 +9,7 @@ import typer
 from erpsync.cli.commands import Command, workbench
 from erpsync.cli.options import WHAT, Format, Limit, Output, Where, duration
 from erpsync.cli.output import as_json, command_line, emit, envelope, room, say, utc, warn
-from erpsync.cli.selecting import clock, stake_json, stake_text
+from erpsync.cli.selecting import clock, stake_text, stakes_json
 from erpsync.cli.tables import wrapped
 from erpsync.cli.timeline import Entry, entries_of
 from erpsync.cli.wording import waits_for
@@ -87,7 +87,7 @@ def _show(
                     key=found.subject.key,
                     answer=_answer(found, times),
                     references=dict(found.subject.far_ids),
-                    at_stake=[stake_json(stake, code, usual=bench.landscape.currency) for code, stake in stakes],
+                    at_stake=stakes_json(stakes, usual=bench.landscape.currency),
                     total=matching if len(entries) != matching else len(entries),
                     shown=len(entries),
                     items=[_item(entry) for entry in entries],

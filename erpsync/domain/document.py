@@ -121,8 +121,14 @@ def field_group(path: str) -> str:
 _Plan = tuple[tuple[str, Callable[[Any, str], Scalar], Callable[[Any, str], Any]], ...]
 
 
+_plans: dict[type[BaseModel], _Plan] = {}  # flatten and unflatten are on every hot path
+
+
 def _plan(model: type[BaseModel]) -> _Plan:
-    return tuple((name, *_converters(info.annotation, info.metadata)) for name, info in model.model_fields.items())
+    if (plan := _plans.get(model)) is None:
+        fields = model.model_fields.items()
+        plan = _plans[model] = tuple((name, *_converters(info.annotation, info.metadata)) for name, info in fields)
+    return plan
 
 
 def _line_model(model: type[Document]) -> type[Line]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from erpsync.simulator.erp_shapes import ERP
 from erpsync.simulator.far_system import Answer, BadRequest, Call, FarSystem
@@ -42,15 +41,6 @@ class Erp(FarSystem):
     def throttled(self, retry_after: str) -> Answer:
         """429."""
         return _error(429, Problem("", "too_many_requests", "too many requests"), {"Retry-After": retry_after})
-
-    def shown_id(self, kind: str, far_id: int) -> Any:  # noqa: ARG002  (ids look alike for all kinds)
-        """A whole number."""
-        return far_id
-
-    def id_in(self, kind: str, shown: Any) -> int:  # noqa: ARG002
-        """A whole number, or its digits."""
-        text = str(shown)
-        return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
 
     def answer(self, call: Call) -> Answer:
         """Route a call."""
@@ -118,6 +108,7 @@ class Erp(FarSystem):
             rows = self.kept.since(shape.kind, _moment(query["modified_since"]), deleted=deleted)
         else:
             rows = self.kept.all(shape.kind, deleted=deleted)
+        offset = 0 if self.stuck else offset
         page = rows[offset : offset + limit]
         if "modified_since" in query:
             page = self.faults.shuffled(page, rows[max(0, offset - 2) : offset], room=limit - len(page))

@@ -114,13 +114,14 @@ class FarSystem(ABC):
     def answer(self, call: Call) -> Answer:
         """Do what is asked for, whole, at once."""
 
-    @abstractmethod
-    def shown_id(self, kind: str, far_id: int) -> Any:
-        """An id as its interface shows it."""
+    def shown_id(self, kind: str, far_id: int) -> Any:  # noqa: ARG002  (ids look alike for all kinds, by default)
+        """An id as its interface shows it: a whole number."""
+        return far_id
 
-    @abstractmethod
-    def id_in(self, kind: str, shown: Any) -> int:
-        """The id in what its interface shows; 0 for none of its own."""
+    def id_in(self, kind: str, shown: Any) -> int:  # noqa: ARG002  (ids look alike for all kinds, by default)
+        """The id in what its interface shows, a whole number or its digits; 0 for none of its own."""
+        text = str(shown)
+        return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
 
     def begin(self, call: Call) -> Answer | None:  # noqa: ARG002  (most systems take every write as a new one)
         """What is answered to a write without doing it (a repeated key); None goes on."""
@@ -140,6 +141,11 @@ class FarSystem(ABC):
     def stamp(self) -> str:
         """The time by its clock, as it is kept."""
         return stamp(self.now())
+
+    @property
+    def stuck(self) -> bool:
+        """Whether every list page is the first one, whichever is asked for."""
+        return bool(self.faults.settings["stuck_pages"])
 
     @property
     def zone(self) -> ZoneInfo:

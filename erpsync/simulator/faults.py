@@ -13,11 +13,19 @@ from typing import Any
 
 from erpsync.simulator.fields import Json
 
-BOTH = ("error_before", "throttle", "slow", "lose_answer", "drop", "cut_answer", "garbage", "drip")
+BOTH = ("error_before", "throttle", "slow", "lose_answer", "drop", "cut_answer", "garbage", "drip", "huge")
 WRITES = (*BOTH, "error_after", "late")
 FEED = ("duplicate", "reorder")
 MODES = ("up", "down", "hang", "denied")
-SETTINGS: Json = {"status": 500, "retry_after": 1, "slow_seconds": 2, "drip_seconds": 0.05, "find_blind_seconds": 0}
+SETTINGS: Json = {
+    "status": 500,
+    "retry_after": 1,
+    "slow_seconds": 2,
+    "drip_seconds": 0.05,
+    "huge_bytes": 64 * 1024 * 1024,
+    "find_blind_seconds": 0,
+    "stuck_pages": False,
+}
 RULES: Json = {
     "unique": False,
     "parents": True,
@@ -161,6 +169,9 @@ def _check(wish: Mapping[str, Any]) -> None:
     for name, defaults in (("settings", SETTINGS), ("rules", RULES)):
         if unknown := set(wish.get(name, {})) - set(defaults):
             raise ValueError(f"{name} has no {', '.join(sorted(unknown))}: {', '.join(defaults)}")
+    for name, value in wish.get("settings", {}).items():
+        if name != "retry_after" and not (isinstance(value, int | float) and value >= 0):
+            raise ValueError(f"settings.{name} must be a number that is not negative")
     for aimed in wish.get("once", ()):
         made = _made(Aimed, aimed, "once")
         if made.on not in ("writes", "reads") or made.fault not in (WRITES if made.on == "writes" else BOTH):

@@ -20,6 +20,7 @@ from erpsync.simulator.far_system import Answer, Call, FarSystem
 
 _LARGEST = 64 * 1024 * 1024
 _GARBAGE = b"<html><head><title>Maintenance</title></head><body>We will be back soon"
+_MOMENT = 0.01  # seconds; aiohttp takes 0 for "as long as it takes"
 _BEFORE = ("drop", "error_before", "throttle")
 
 
@@ -72,7 +73,7 @@ class Serving:
             self._site = None
             self._closed = _bound(self.port)
             if self._runner.server:
-                await self._runner.server.shutdown(0)
+                await self._runner.server.shutdown(_MOMENT)
         elif mode != "down" and self._site is None:
             await self._listen()
         if seconds is not None and mode != "up":
@@ -169,11 +170,14 @@ class Serving:
         response = web.StreamResponse(status=request.status, headers=headers)
         if answer.body is not None:
             response.content_type = "text/html" if request.fault == "garbage" else "application/json"
-            response.content_length = len(data)
+            response.content_length = None if request.fault == "huge" else len(data)
         with suppress(ConnectionError):
             await response.prepare(http)
             if request.fault == "cut_answer":
                 await response.write(data[: len(data) // 2])
+                return _hang_up(http, response)
+            if request.fault == "huge":
+                await self._flood(http, response)
                 return _hang_up(http, response)
             if request.fault == "drip":
                 await self._drip(http, response, data)
@@ -188,6 +192,12 @@ class Serving:
                 raise ConnectionResetError
             await response.write(data[index : index + 1])
             await asyncio.sleep(float(self.system.faults.settings["drip_seconds"]))
+
+    async def _flood(self, http: web.Request, response: web.StreamResponse) -> None:
+        left = int(self.system.faults.settings["huge_bytes"])
+        while left > 0 and http.transport is not None and not http.transport.is_closing():
+            await response.write(b" " * min(left, 65_536))
+            left -= 65_536
 
     def _tokens_left(self) -> int:
         """How many more requests its rate allows now; -1 without a rate."""

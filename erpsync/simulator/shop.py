@@ -153,7 +153,7 @@ class Shop(FarSystem):
         query = call.query
         first = call.whole_number("first", 50, least=1, most=250)
         since = query.get("updatedSince")
-        after = _unpacked(query["after"]) if "after" in query else ("", 0)
+        after = _unpacked(query["after"]) if "after" in query and not self.stuck else ("", 0)
         if all(name in query for name in shape.number):
             rows = self.found(shape.kind, "@".join(query[name] for name in shape.number))
         elif any(name in query for name in shape.number):

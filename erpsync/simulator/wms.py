@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from typing import Any
 
 from erpsync.simulator.far_system import Answer, BadRequest, Call, FarSystem
 from erpsync.simulator.fields import Json, Shape, local
@@ -46,15 +45,6 @@ class Wms(FarSystem):
     def throttled(self, retry_after: str) -> Answer:
         """429, told in the body alone."""
         return _error(429, f"request was throttled, expected available in {retry_after} seconds")
-
-    def shown_id(self, kind: str, far_id: int) -> Any:  # noqa: ARG002  (ids look alike for all kinds)
-        """A whole number."""
-        return far_id
-
-    def id_in(self, kind: str, shown: Any) -> int:  # noqa: ARG002
-        """A whole number, or its digits."""
-        text = str(shown)
-        return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
 
     def answer(self, call: Call) -> Answer:
         """Route a call."""
@@ -104,6 +94,7 @@ class Wms(FarSystem):
     def _list(self, shape: Shape, call: Call) -> Answer:
         page = call.whole_number("page", 1, least=1, most=10**6)
         per_page = call.whole_number("per_page", 50, least=1, most=500)
+        page = 1 if self.stuck else page
         rows = self.kept.all(shape.kind)
         results = [self.full(document) for document in rows[(page - 1) * per_page : page * per_page]]
         pages = max(1, -(-len(rows) // per_page))

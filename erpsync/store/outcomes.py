@@ -103,6 +103,8 @@ def finish(db: Connection, outcomes: Sequence[Outcome], tally: Tally, *, now: in
             tally.happened(at=now, flow_id=o.flow_id, system_id=o.target_id, outcome="late")
     _write_attempts(db, outcomes, report.ours, now=now)
     _write_messages(db, ours, tally, now=now)
+    for o in ours:  # before the books: what is bound in this very transaction frees them again
+        _write_waits(db, o, now=now)
     _write_books(db, ours, tally, report, now=now)
     for o in ours:
         _after_words(db, o, tally, now=now)
@@ -247,13 +249,16 @@ def _bind(db: Connection, ours: Sequence[Outcome], tally: Tally, *, now: int) ->
         cases.open_case(db, case, company_id=tally.company_id, now=now)
 
 
-def _after_words(db: Connection, o: Outcome, tally: Tally, *, now: int) -> None:
-    """Waits, cases, and what a settled outcome heals."""
+def _write_waits(db: Connection, o: Outcome, *, now: int) -> None:
     for reason, waits_on in o.waits:
         db.execute(
             "INSERT OR IGNORE INTO waits (message_id, reason, target_id, waits_on, since) VALUES (?, ?, ?, ?, ?)",
             (o.message_id, reason, o.target_id, waits_on, now),
         )
+
+
+def _after_words(db: Connection, o: Outcome, tally: Tally, *, now: int) -> None:
+    """Cases, and what a settled outcome heals."""
     for case in o.cases:
         cases.open_case(db, case, company_id=tally.company_id, now=now)
     if o.settles and o.after is not State.UNKNOWN:

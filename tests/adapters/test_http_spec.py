@@ -245,8 +245,10 @@ def test_a_change_that_the_system_cannot_take_is_unmappable(tmp_path: Path) -> N
 
 ORDERS = """
 spec = 1
-[kinds.order]
-fields = { number = "ref", customer = "c", currency = "cur" }
+[kinds.order.fields]
+number = "ref"
+customer = "c"
+currency = "cur"
 [kinds.order.fields.lines]
 each = "l"
 fields = { line = "n", sku = "s", quantity = "q", unit_price = "from_minor(p, _.doc.cur)" }

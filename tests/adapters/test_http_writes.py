@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import logging
+import ssl
 import tracemalloc
 from collections.abc import Callable
 from datetime import timedelta
@@ -16,6 +17,25 @@ from http_wire import ITEMS, NOON, SECRET, Reply, Wire, item, opened, quick_limi
 from erpsync.adapters.protocol import Receipt
 from erpsync.errors import AccessDenied, Conflict, OutcomeUnknown, Refused, RetryLater, SystemDown
 
+# Made for these tests alone: a key that opens nothing.
+OWN_CERTIFICATE = """
+-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgJ8KfWl3/hIf2j+Rf
+GsBGHukdxWR87w/07P2FuQqUsOKhRANCAAS3u5dmZ4VLfGpu7jCmodpGf6yEYYNr
+JDXdVIIHaScH3vukp8g+2oxneOnwMez2N4+ELGNGSm+rDoLFbTrZnaUH
+-----END PRIVATE KEY-----
+-----BEGIN CERTIFICATE-----
+MIIBkDCCATagAwIBAgIUIiv5BOr0TqVkCGxOj+L99yja8lYwCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyMzE1MDgxOFoYDzIxMjYxMDMw
+MTUwODE4WjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAAS3u5dmZ4VLfGpu7jCmodpGf6yEYYNrJDXdVIIHaScH3vukp8g+2oxn
+eOnwMez2N4+ELGNGSm+rDoLFbTrZnaUHo2QwYjAdBgNVHQ4EFgQUt5R+9sd9Q71J
+qdWqmrsc5O0UcCowHwYDVR0jBBgwFoAUt5R+9sd9Q71JqdWqmrsc5O0UcCowDwYD
+VR0TAQH/BAUwAwEB/zAPBgNVHREECDAGhwR/AAABMAoGCCqGSM49BAMCA0gAMEUC
+IQC9t0S7v0xjIU7VNsN4/NP8Ncqs0elHGlYDN5ZUJqttbgIgekBeNhvs4JKDZNCu
+fkzi66lJw3094CfPCKhMcjQ98rc=
+-----END CERTIFICATE-----
+"""
 GOOD = {"id": 7, "sku": "SKU-1", "name": "Chai", "price": 18.5, "version": 3}
 
 
@@ -186,6 +206,30 @@ def test_a_certificate_that_is_not_accepted_means_nothing_was_sent(tmp_path: Pat
             return (await adapter.write([adapter.prepare(item())]))[0]
 
     assert isinstance(asyncio.run(go()).error, SystemDown)
+
+
+def test_a_certificate_that_nobody_vouches_for_means_nothing_was_sent(tmp_path: Path) -> None:
+    """It names the right host and is not expired; only its issuer is unknown."""
+
+    async def go() -> tuple[Receipt, list[bytes]]:
+        got: list[bytes] = []
+        (tmp_path / "own.pem").write_text(OWN_CERTIFICATE)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(tmp_path / "own.pem")
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            got.append(await reader.read(100))
+            writer.close()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+        url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with server, opened(tmp_path, url) as adapter:
+            return (await adapter.write([adapter.prepare(item())]))[0], got
+
+    receipt, got = asyncio.run(go())
+    assert isinstance(receipt.error, SystemDown)
+    assert "certificate" in receipt.error.message
+    assert got == []
 
 
 def test_an_answer_that_never_comes_is_unknown(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from tryton_kit import LIMITS, customer, numbers, play, write
+from tryton_kit import LIMITS, customer, item_for, numbers, play, write
 from tryton_stand_in import StandIn
 
 from erpsync.adapters.tryton import TrytonAdapter
@@ -33,6 +33,44 @@ def test_a_wrong_password_is_tried_once():
         assert far.calls == ["refused login", "refused login"]
 
     play(story, secret="wrong")
+
+
+def test_a_wrong_password_is_tried_once_by_all_who_come_at_the_same_time():
+    async def story(far: StandIn, adapter: TrytonAdapter) -> None:
+        batch = [adapter.prepare(item_for(customer(number=f"CU-{number}"))) for number in range(8)]
+        receipts = await adapter.write(batch)
+        assert all(isinstance(receipt.error, AccessDenied) for receipt in receipts)
+        assert far.calls == ["refused login"]
+
+    play(story, secret="wrong")
+
+
+def test_a_session_is_taken_once_and_again_when_it_has_run_out():
+    async def story(far: StandIn, adapter: TrytonAdapter) -> None:
+        batch = [adapter.prepare(item_for(customer(number=f"CU-{number}"))) for number in range(8)]
+        assert [receipt.outcome for receipt in await adapter.write(batch)] == ["created"] * 8
+        assert far.count("common.db.login") == 1
+        far.session += 1  # Tryton has forgotten the one we had
+
+        receipts = await adapter.write(
+            [adapter.prepare(item_for(customer(number=f"CV-{number}"))) for number in range(8)]
+        )
+
+        assert [receipt.outcome for receipt in receipts] == ["created"] * 8
+        assert far.count("common.db.login") == 2
+        assert len(far.models["party.party"]) == 16
+        assert all(b"s-" not in receipt.evidence.answer for receipt in receipts)
+
+    play(story, login="session")
+
+
+def test_a_wrong_password_for_a_session_is_tried_once():
+    async def story(far: StandIn, adapter: TrytonAdapter) -> None:
+        receipts = await adapter.write([adapter.prepare(item_for(customer(number=f"CU-{n}"))) for n in range(8)])
+        assert all(isinstance(receipt.error, AccessDenied) for receipt in receipts)
+        assert far.calls == ["refused login"]
+
+    play(story, login="session", secret="wrong")
 
 
 def test_a_database_that_is_not_there_stops_the_system_and_no_document():

@@ -108,6 +108,7 @@ class StandIn:
     quantities: dict[int, float] = field(default_factory=dict)
     reserved: dict[int, float] = field(default_factory=dict)
     acknowledged: set[str] = field(default_factory=set)
+    session: int = 0
     preferences: dict[str, Any] = field(
         default_factory=lambda: {"company": 1, "language": "en", "company.rec_name": "Acme"}
     )
@@ -304,14 +305,19 @@ class StandIn:
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """One HTTP request."""
         headers = {"Date": format_datetime(self.at, usegmt=True)}
-        login = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
         if request.match_info["database"] != DATABASE:
             return web.Response(status=404, text="<h1>Not Found</h1>", headers=headers)
-        if request.headers.get("Authorization") != f"Basic {login}":
-            self.calls.append("refused login")
-            return web.Response(status=401, headers={**headers, "WWW-Authenticate": "Basic"})
         body = json.loads(await request.read(), object_hook=_inward)
         method = body["method"]
+        if method == "common.db.login" and body["params"][:2] == [USER, {"password": PASSWORD}]:
+            self.calls.append(method)
+            self.session += 1
+            return web.json_response({"id": body["id"], "result": [1, f"s-{self.session}", None]}, headers=headers)
+        basic, session = f"{USER}:{PASSWORD}", f"{USER}:1:s-{self.session}"
+        let_in = (f"Basic {_base64(basic)}", f"Session {_base64(session)}")
+        if request.headers.get("Authorization") not in let_in:
+            self.calls.append("refused login")
+            return web.Response(status=401, headers={**headers, "WWW-Authenticate": "Basic"})
         self.calls.append(method)
         fault = self._fault(method)
         instead = await self._instead(request, fault, body["id"], headers)
@@ -361,6 +367,10 @@ class StandIn:
         assert request.transport is not None
         request.transport.abort()
         return web.Response()
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
 
 
 def _inward(value: dict[str, Any]) -> Any:

@@ -117,7 +117,7 @@ def test_a_price_and_a_street_changed_there_are_told_by_the_next_poll(tryton: Tr
 
 def test_a_probe_and_a_wrong_password(tryton: TrytonServer):
     async def story() -> None:
-        async with adapter_for(tryton) as adapter:
+        async with adapter_for(tryton, login="basic") as adapter:
             health = await adapter.probe()
         assert health.text == "company Harbour Supply Co"
         assert health.clock_offset is not None

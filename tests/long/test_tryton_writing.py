@@ -188,6 +188,17 @@ def test_a_quotation_is_cancelled_and_a_confirmed_order_is_not(tryton: TrytonSer
     asyncio.run(story())
 
 
+def test_a_password_with_every_call_serves_as_well_as_a_session(tryton: TrytonServer):
+    async def story() -> None:
+        async with adapter_for(tryton, login="basic") as adapter:
+            ids = await _ids(adapter, ["BASIC-BUYER"])
+            (receipt,) = await _write(adapter, [item_for(order("BASIC", "BASIC-BUYER"), ids=ids)])
+        assert receipt.outcome == "created"
+        assert [sale["state"] for sale in _sales(tryton, "BASIC")] == ["processing"]
+
+    asyncio.run(story())
+
+
 def test_a_quantity_tryton_refuses_says_so_in_its_own_words(tryton: TrytonServer):
     async def story() -> None:
         async with adapter_for(tryton) as adapter:

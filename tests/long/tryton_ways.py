@@ -21,7 +21,7 @@ LIMITS = Limits(timeout=timedelta(seconds=30), deadline=timedelta(seconds=90))
 @asynccontextmanager
 async def adapter_for(server: TrytonServer, *, url: str = "", **options: Any) -> AsyncIterator[TrytonAdapter]:
     """An adapter that speaks to the server, or to what stands in front of it; closed in the end."""
-    told = {**server.options, "country": "name", "countries": {"USA": "United States"}, **options}
+    told = {**server.options, "login": "session", "country": "name", "countries": {"USA": "United States"}, **options}
     system = System(name="erp", role="erp", adapter="tryton", url=url or server.url, options=told, limits=LIMITS)
     adapter = TrytonAdapter(system, secret=server.password, currency="USD", now=lambda: datetime.now(UTC))
     try:

@@ -216,8 +216,7 @@ def test_it_stops_cleanly_and_takes_its_ready_file_away(own: Simulation) -> None
     own.start()
     control = own.ready["control"]["url"]
     own.control.post("stop")
-    assert own._process is not None
-    assert own._process.wait(timeout=10) == 0
+    assert own.wait() == 0
     with pytest.raises(URLError):
         urlopen(control, timeout=2)
     own.stop()

@@ -73,7 +73,9 @@ def test_garbage_comes_under_a_good_status(sim: Simulation) -> None:
 
 
 @pytest.mark.parametrize(("fault", "kept_at_once"), [("slow", 1), ("late", 0)])
-def test_a_slow_write_takes_effect_at_once_and_a_late_one_after_all(sim: Simulation, fault: str, kept_at_once: int) -> None:
+def test_a_slow_write_takes_effect_at_once_and_a_late_one_after_all(
+    sim: Simulation, fault: str, kept_at_once: int
+) -> None:
     number = f"F-{fault}"
     aim(sim, "erp", fault, number, slow_seconds=1.5)
     with pytest.raises(TimeoutError):
@@ -92,6 +94,34 @@ def test_a_dripping_answer_comes_a_byte_at_a_time(sim: Simulation) -> None:
     answer = write(sim, "F-6")
     assert answer.content["sku"] == "F-6"
     assert time.monotonic() - began > 0.1
+
+
+def test_a_huge_answer_does_not_end_soon(sim: Simulation) -> None:
+    aim(sim, "erp", "huge", "F-10", huge_bytes=3_000_000)
+    with pytest.raises((IncompleteRead, ConnectionResetError, URLError)) as cut:
+        write(sim, "F-10")
+    assert not isinstance(cut.value, IncompleteRead) or len(cut.value.partial) >= 65_536
+    assert kept(sim, "F-10") == 1
+
+
+def test_pages_that_are_stuck_show_the_first_one_for_ever(sim: Simulation) -> None:
+    for system, first, second in (
+        ("erp", "/api/v1/items?limit=2&offset=0", "/api/v1/items?limit=2&offset=2"),
+        ("wms", "/wms/articles?per_page=2&page=1", "/wms/articles?per_page=2&page=2"),
+    ):
+        sim.control.post("seed", system=system, items=5)
+        assert sim.call(system, "GET", first).content != sim.call(system, "GET", second).content
+        sim.control.faults(system, settings={"stuck_pages": True})
+        rows = [
+            next(v for v in sim.call(system, "GET", path).content.values() if isinstance(v, list))
+            for path in (first, second)
+        ]
+        assert rows[0] == rows[1]
+
+    sim.control.post("seed", system="shop", items=5)
+    sim.control.faults("shop", settings={"stuck_pages": True})
+    page = sim.call("shop", "GET", "/v1/products?first=2").content
+    assert sim.call("shop", "GET", f"/v1/products?first=2&after={page['next']}").content == page
 
 
 @pytest.mark.parametrize(("after", "header"), [(7, "7"), (-3, "-3"), ("date", "GMT")])

@@ -51,7 +51,9 @@ def test_the_shop_refuses_another_body_under_the_same_key(sim: Simulation) -> No
 
 
 def test_the_shop_remembers_a_refusal_under_its_key_until_another_key_comes(sim: Simulation) -> None:
-    sim.control.faults("shop", refuse=[{"kind": "item", "field": "name", "number": "MEND-1", "message": "is forbidden"}])
+    sim.control.faults(
+        "shop", refuse=[{"kind": "item", "field": "name", "number": "MEND-1", "message": "is forbidden"}]
+    )
     body = {"sku": "MEND-1", "title": "x"}
     refused = sim.call("shop", "POST", PRODUCTS, body, Idempotency_Key="mend-1")
     sim.control.faults("shop", refuse=[])

@@ -8,7 +8,10 @@ ARTICLES = "/wms/articles"
 
 
 def test_the_warehouse_keeps_two_of_what_it_is_told_twice(sim: Simulation) -> None:
-    ids = {sim.call("wms", "POST", "/wms/shipments", {"shipmentNo": "SH-2X", "orderRef": "SO-1"}).content["id"] for _ in "ab"}
+    ids = {
+        sim.call("wms", "POST", "/wms/shipments", {"shipmentNo": "SH-2X", "orderRef": "SO-1"}).content["id"]
+        for _ in "ab"
+    }
 
     assert len(ids) == 2
     assert sorted(sim.control.state("wms")["twice"]["shipment"]["SH-2X"]) == sorted(str(far_id) for far_id in ids)
@@ -74,10 +77,14 @@ def test_the_warehouse_numbers_its_changes_and_leaves_levels_out(sim: Simulation
     sim.call("wms", "DELETE", f"{ARTICLES}/{made['id']}")
 
     changes = sim.call("wms", "GET", f"/wms/changes?since={since}").content
-    told = [(change["entity"], change["ref"], change["action"], change["data"] is None) for change in changes["results"]]
+    told = [
+        (change["entity"], change["ref"], change["action"], change["data"] is None) for change in changes["results"]
+    ]
     assert told == [("article", "CH-1", "created", False), ("article", "CH-1", "deleted", True)]
     assert sim.call("wms", "GET", f"/wms/changes?since={changes['lastSeq']}").content["results"] == []
-    assert any(level["articleNo"] == "CH-1" for level in sim.call("wms", "GET", "/wms/levels?per_page=500").content["results"])
+    assert any(
+        level["articleNo"] == "CH-1" for level in sim.call("wms", "GET", "/wms/levels?per_page=500").content["results"]
+    )
 
 
 def test_a_status_stands_for_cancelled(sim: Simulation) -> None:

@@ -18,6 +18,7 @@ from erpsync.adapters.tryton.errand import Errand
 from erpsync.adapters.tryton.footing import Ground
 from erpsync.adapters.tryton.items import ITEMS
 from erpsync.adapters.tryton.levels import scan_levels, understand_level
+from erpsync.adapters.tryton.login import Login
 from erpsync.adapters.tryton.options import read_options
 from erpsync.adapters.tryton.order_writing import find_orders, write_order
 from erpsync.adapters.tryton.orders import ORDERS, TOLD_STATES
@@ -41,7 +42,8 @@ class TrytonAdapter:
         self._now = now
         self._options = read_options(system)
         self._deadline = system.limits.deadline
-        self._rpc = Rpc(system, secret=secret, database=self._options.database, user=self._options.user, now=now)
+        login = Login(self._options.user, secret or "", self._options.login)
+        self._rpc = Rpc(system, login=login, database=self._options.database, now=now)
         self._ground = Ground(self._rpc, self._options)
 
     def capabilities(self) -> Capabilities:

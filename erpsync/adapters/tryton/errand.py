@@ -76,7 +76,7 @@ class Errand:
             outcome=outcome,
             far_id=told.far_id if told else self.far_id,
             far_revision=told.revision if told else None,
-            holds=holds if whole else {"number": number},
+            holds=holds,
             number=number,
             evidence=self.trail.evidence(),
             whole=whole,

@@ -7,6 +7,7 @@ missing: it answers null and 0.0.
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,14 +46,21 @@ class Ground:
     rpc: Rpc
     options: Options
     _footing: Footing | None = None
+    _denied: tuple[float, AccessDenied] | None = None
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _words: dict[str, dict[str, int]] = field(default_factory=dict)
 
     async def footing(self, trail: Trail) -> Footing:
         """What is known, asked for at the first call; raises AccessDenied where it is not enough to work on."""
         async with self._lock:
+            if self._denied is not None and trail.started < self._denied[0]:
+                raise self._denied[1]  # asked for at the same time: a wrong password is tried once, not by each of them
             if self._footing is None:
-                self._footing = await self._find(trail)
+                try:
+                    self._footing = await self._find(trail)
+                except AccessDenied as denied:
+                    self._denied = (time.monotonic(), denied)
+                    raise
             return self._footing
 
     async def word(self, model: str, field_name: str, text: str, *, trail: Trail) -> int | None:
@@ -79,14 +87,15 @@ class Ground:
                 hint="give that user a company in Tryton, or set options.company to its id",
             )
         context = {name: preferences[name] for name in _CONTEXT if name in preferences} | {"company": company}
-        rows = await self.rpc.call("model.company.company.read", [company], ["currency.code"], context, trail=trail)
-        return Footing(
-            context=context,
-            company=company,
-            currency=rows[0]["currency."]["code"],
-            warehouses=await self._warehouses(context, trail),
-            has=await self._fields(context, trail),
+        currency, warehouses, has = await asyncio.gather(
+            self._currency(context, trail), self._warehouses(context, trail), self._fields(context, trail)
         )
+        return Footing(context=context, company=company, currency=currency, warehouses=warehouses, has=has)
+
+    async def _currency(self, context: dict[str, Any], trail: Trail) -> str:
+        fields = ["currency.code"]
+        rows = await self.rpc.call("model.company.company.read", [context["company"]], fields, context, trail=trail)
+        return str(rows[0]["currency."]["code"])
 
     async def _warehouses(self, context: dict[str, Any], trail: Trail) -> tuple[tuple[str, int], ...]:
         if not self.options.warehouse:
@@ -111,11 +120,12 @@ class Ground:
             "product.template": ["account_category"],
             "party.party": ["customer_payment_term"],
         }
-        has: set[str] = set()
-        for model, names in asked.items():
-            try:
-                known = await self.rpc.call(f"model.{model}.fields_get", names, context, trail=trail)
-            except Refused:  # the module that brings this model is not there
-                continue
-            has |= {f"{model}.{name}" for name in known}
-        return frozenset(has)
+        known = await asyncio.gather(*(self._known(model, names, context, trail) for model, names in asked.items()))
+        return frozenset().union(*known)
+
+    async def _known(self, model: str, names: list[str], context: dict[str, Any], trail: Trail) -> set[str]:
+        try:
+            known = await self.rpc.call(f"model.{model}.fields_get", names, context, trail=trail)
+        except Refused:  # the module that brings this model is not there
+            return set()
+        return {f"{model}.{name}" for name in known}

@@ -23,13 +23,14 @@ class Options(BaseModel):
     ``warehouse`` has the codes of the warehouses whose levels are told; orders ship from the first. ``country`` is the
     form in which countries are told and taken; ``countries`` maps our words to that form where they differ.
     ``acknowledge`` names the questions of Tryton that may be answered with yes; ``overlap`` must be longer than its
-    longest transaction, for rows turn up late by as much.
+    longest transaction, for rows turn up late by as much. ``login`` ``session`` spares Tryton a tenth of a second a call.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     database: str = Field(min_length=1)
     user: str = Field(min_length=1)
+    login: Literal["basic", "session"] = "basic"
     company: int | None = None
     warehouse: Annotated[tuple[str, ...], BeforeValidator(_several)] = ()
     payment_term: str = ""

@@ -1,4 +1,5 @@
-"""Orders: ``sale.sale``, found by its reference. A draft or a quotation is no order yet, and is not told.
+"""Orders: ``sale.sale``, found by its reference. A draft or a quotation is no order yet: it is not told, and read by its
+id it says whose it is and no more, so that it never passes for what was ordered.
 
 A line's id stands in its note, with the price and discount it was ordered at, as far as its unit price still is what
 they come to; a line that Tryton's own people made goes by its record id.
@@ -54,10 +55,15 @@ def line_content(line: Record) -> dict[str, Any]:
 
 
 def _content(record: Record, _: Record, __: Options) -> dict[str, Any]:
-    return {
+    head = {
         "number": record["reference"] or record["number"] or "",
         "customer": record["party."]["code"] or "",
         "currency": record["currency."]["code"],
+    }
+    if record["state"] not in TOLD_STATES:
+        return head
+    return {
+        **head,
         **{ours: text(record[theirs]) for ours, theirs in HEADER.items()},
         "total": record["untaxed_amount"],
         "cancelled": record["state"] == "cancelled",
@@ -85,5 +91,4 @@ ORDERS = Shelf(
     follows=(Follows("sale.line", up="sale", by="id"),),
     domain=(["state", "in", list(TOLD_STATES)],),
     ordered=False,  # a line taken away takes its stamp with it
-    unfinished=lambda record: "" if record["state"] in TOLD_STATES else f"a {record['state']}",
 )

@@ -62,7 +62,7 @@ async def scan(errand: Errand, shelf: Shelf) -> AsyncIterator[Page]:
 
 
 async def read(errand: Errand, shelf: Shelf, far_id: str) -> Told:
-    """One document as it is now; a record that is no more is told as removed, an unfinished one with an error."""
+    """One document as it is now; a record that is no more is told as removed."""
     known = far_id.isascii() and far_id.isdigit() and len(far_id) < 19
     rows = await errand.raw(shelf.model, [["id", "=", int(far_id)]], list(shelf.fields)) if known else []
     if not rows:

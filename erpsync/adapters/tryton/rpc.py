@@ -6,9 +6,8 @@ Answers are asked for with gzip, for Tryton labels longer ones so in any case.
 from __future__ import annotations
 
 import asyncio
-import base64
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -16,9 +15,10 @@ from typing import Any
 from urllib.parse import quote
 
 from erpsync.adapters.http.jsontext import canonical, read_strict
-from erpsync.adapters.http.transport import KEPT, Lost, NotSent, Transport
+from erpsync.adapters.http.transport import KEPT, Answer, Lost, NotSent, Transport
 from erpsync.adapters.protocol import Evidence
 from erpsync.adapters.tryton.faults import from_error, from_status
+from erpsync.adapters.tryton.login import Login
 from erpsync.config.landscape import System
 from erpsync.errors import CallError, OutcomeUnknown, RetryLater, SystemDown
 
@@ -66,27 +66,54 @@ class Trail:
 class Rpc:
     """The methods of one Tryton database, called as one user."""
 
-    def __init__(
-        self, system: System, *, secret: str | None, database: str, user: str, now: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, system: System, *, login: Login, database: str, now: Callable[[], datetime]) -> None:
         self.system = system.name
-        login = base64.b64encode(f"{user}:{secret or ''}".encode()).decode()
-        auth = (("Authorization", f"Basic {login}"),)
-        self._transport = Transport(system.url, system.limits, now, auth)
+        self._login = login
+        self._entering = asyncio.Lock()
+        self._transport = Transport(system.url, system.limits, now)
         self._target = f"{self._transport.base}/{quote(database, safe='')}/rpc/"
         self._number = 0
 
     async def call(self, method: str, *params: Any, trail: Trail, writes: bool = False) -> Any:
         """The result of one call, its envelopes not yet decoded; raises the CallError that says what happened."""
-        self._number += 1
-        number = self._number
+        if self._login.wanting:
+            await self._enter("", trail)
+        token = self._login.token
+        number, answer = await self._send(method, params, trail=trail, writes=writes)
+        if answer.status == 401 and token:  # the session has run out: nothing was carried out
+            await self._enter(token, trail)
+            number, answer = await self._send(method, params, trail=trail, writes=writes)
         what = f"{self.system} {method}"
+        trail.note(method, answer.status, answer.body)
+        if answer.status != 200:
+            raise from_status(answer.status, answer.headers, what=what, writes=writes)
+        return _result(answer.body, number=number, what=what, writes=writes)
+
+    async def _enter(self, token: str, trail: Trail) -> None:
+        """Take a session, unless another call has taken one in place of ``token`` meanwhile."""
+        async with self._entering:
+            if self._login.token != token:
+                return
+            what = f"{self.system} common.db.login"
+            number, answer = await self._send("common.db.login", self._login.params, trail=trail, writes=False)
+            trail.note("common.db.login", answer.status, b"(secret removed)")
+            if answer.status != 200:
+                raise from_status(answer.status, answer.headers, what=what, writes=False)
+            try:
+                self._login.take(_result(answer.body, number=number, what=what, writes=False))
+            except ValueError:
+                raise _unreadable(f"{what} was answered with no session", writes=False) from None
+
+    async def _send(self, method: str, params: Sequence[Any], *, trail: Trail, writes: bool) -> tuple[int, Answer]:
+        self._number += 1
+        number, what = self._number, f"{self.system} {method}"
         body = canonical({"id": number, "method": method, "params": list(params)})
+        headers = _HEADERS if method == "common.db.login" else (*_HEADERS, self._login.header)
         trail.calls += 1
         already = trail.wrote
         trail.wrote = already or writes
         try:
-            answer = await self._transport.call("POST", self._target, _HEADERS, body, until=trail.until)
+            answer = await self._transport.call("POST", self._target, headers, body, until=trail.until)
         except NotSent as error:
             trail.wrote = already
             trail.note(method, None, str(error).encode())
@@ -97,13 +124,10 @@ class Rpc:
             text = f"{what}: {error}"
             raise (OutcomeUnknown(text, code=error.code) if writes else SystemDown(text, code=error.code)) from None
         finally:
-            if writes:
+            if trail.wrote and writes:
                 trail.sent_at = trail.now()
         trail.far_time = _far_time(answer.headers.get("date", "")) or trail.far_time
-        trail.note(method, answer.status, answer.body)
-        if answer.status != 200:
-            raise from_status(answer.status, answer.headers, what=what, writes=writes)
-        return _result(answer.body, number=number, what=what, writes=writes)
+        return number, answer
 
     async def close(self) -> None:
         """Give back the connections."""

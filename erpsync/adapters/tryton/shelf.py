@@ -38,10 +38,7 @@ class Follows:
 
 @dataclass(frozen=True)
 class Shelf:
-    """How a kind is kept. ``content`` gives the canonical fields of a decoded record.
-
-    ``unfinished`` says what a record still is where it is no such document yet, '' where it is one.
-    """
+    """How a kind is kept. ``content`` gives the canonical fields of a decoded record."""
 
     kind: str
     model: str
@@ -51,7 +48,6 @@ class Shelf:
     follows: tuple[Follows, ...] = ()
     domain: tuple[Any, ...] = ()
     ordered: bool = True
-    unfinished: Callable[[Record], str] = lambda _: ""
 
     def told(self, record: Any, about: Record, options: Options) -> Told:
         """What a record says, ``about`` being the company's facts."""
@@ -68,8 +64,6 @@ class Shelf:
             at = max(stamps(record), default=None)
             revision = _revision(at, ordered=self.ordered) if at else None
             number = str(self.number(record) or "")
-            if still := self.unfinished(record):
-                raise BadDocument(f"{self.model} {far_id} is {still}, no {self.kind} yet", number=number)
             document = read_document(
                 kind_named(self.kind).model,
                 self.content(record, kept["about"], options),

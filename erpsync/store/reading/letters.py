@@ -65,12 +65,13 @@ def changes(found: Around, *, refused_field: str) -> list[Change]:
             value,
             bool(refused_field) and (name == refused_field or name.endswith(f".{refused_field}")),
         )
-        for name, value in sorted(names.items(), key=lambda pair: _field_order(pair[0]))
+        for name, value in sorted(names.items(), key=lambda pair: field_order(pair[0]))
         if held.get(name) != value
     ]
 
 
-def _field_order(path: str) -> tuple[int, tuple[int, int, str], str]:
+def field_order(path: str) -> tuple[int, tuple[int, int, str], str]:
+    """Sorts flat paths as people read a document: its own fields first, then line by line."""
     if not path.startswith("lines."):
         return 0, (0, 0, ""), path
     line, _, name = path[6:].rpartition(".")

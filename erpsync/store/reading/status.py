@@ -171,15 +171,18 @@ def _unknown(
         f"ORDER BY m.due_at LIMIT {LOOKED_AT + 1}",
         (system.system_id, company),
     ).fetchall()
-    documents = [(int(row[1]), str(row[2]), int(row[3])) for row in rows] if len(rows) <= LOOKED_AT else None
+    behind, more, others = documents_behind(db, [row[0] for row in rows], most=LOOKED_AT)
+    documents = None
+    if len(rows) <= LOOKED_AT and not more:
+        documents = [(int(row[1]), str(row[2]), int(row[3])) for row in rows] + others
     first = max(rows, key=lambda row: (row[3], -row[0])) if rows else None
     cause = Cause(
         Code.UNKNOWN,
         system.name,
         moment(min(row[4] for row in rows)) if rows else None,
         unknown,
-        0,
-        False,
+        behind,
+        more,
         _sums(documents, system, ("unknown",)),
         first_id=int(first[0]) if first else None,
         first_key=_key_of(db, int(first[1])) if first else "",

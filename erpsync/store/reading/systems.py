@@ -9,7 +9,7 @@ from datetime import datetime
 from erpsync.store import workers
 from erpsync.store.connection import Connection, moment
 from erpsync.store.reading.selecting import company_id, moment_or_none
-from erpsync.store.schema import DUE
+from erpsync.store.schema import DUE, OPEN
 from erpsync.store.systems import systems
 
 _EDGES = (
@@ -107,7 +107,7 @@ def _totals(db: Connection, company: int) -> tuple[dict[int, dict[str, int]], di
 
 
 def _oldest_due(db: Connection, system_id: int, flows: list[int]) -> datetime | None:
-    """When the oldest of the messages due first was accepted."""
+    """When the oldest due message was accepted, among the heads due first and the oldest of each flow."""
     oldest = None
     for flow_id in flows:
         (first,) = db.execute(
@@ -115,8 +115,12 @@ def _oldest_due(db: Connection, system_id: int, flows: list[int]) -> datetime | 
             f"AND target_id = ? AND flow_id = ? ORDER BY due_at LIMIT {_LOOKED_AT})",
             (system_id, flow_id),
         ).fetchone()
-        if first is not None and (oldest is None or first < oldest):
-            oldest = first
+        (behind,) = db.execute(
+            f"SELECT min(accepted_at) FROM (SELECT accepted_at, state FROM messages WHERE flow_id = ? AND target_id = ? "
+            f"AND state IN {OPEN} ORDER BY message_id LIMIT {_LOOKED_AT}) WHERE state IN {DUE}",
+            (flow_id, system_id),
+        ).fetchone()
+        oldest = min((each for each in (oldest, first, behind) if each is not None), default=None)
     return moment_or_none(oldest)
 
 
