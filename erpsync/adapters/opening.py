@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from erpsync.adapters.protocol import Adapter
-from erpsync.config.landscape import System
+from erpsync.config.landscape import Limits, System
 from erpsync.errors import LandscapeError
 
 ADAPTERS = ("http", "files", "tryton")
@@ -48,6 +48,10 @@ def with_limits_of_spec(system: System) -> System:
     from erpsync.adapters.http.loading import load_spec  # noqa: PLC0415  (loads jmespath)
 
     given = load_spec(system.spec, options=frozenset(system.options)).limits
-    said = system.limits.model_fields_set
-    gaps = {name: value for name in given.model_fields_set if name not in said and (value := getattr(given, name))}
-    return system.model_copy(update={"limits": system.limits.model_copy(update=gaps)}) if gaps else system
+    now, usual = system.limits, Limits()
+    open_ = {name for name in given.model_fields_set if getattr(now, name) == getattr(usual, name)}
+    gaps = {name: value for name in open_ if (value := getattr(given, name)) is not None}
+    limits = now.model_copy(update=gaps)
+    if limits.deadline < limits.timeout:
+        limits = limits.model_copy(update={"deadline": limits.timeout})
+    return system.model_copy(update={"limits": limits}) if gaps else system

@@ -33,10 +33,12 @@ def list_(
 ) -> None:
     """Messages, the newest first."""
     from erpsync.store.reading.messages import messages  # noqa: PLC0415  (not for help)
+    from erpsync.store.systems import systems  # noqa: PLC0415  (as above)
 
     bench = workbench(ctx)
     with bench.store.read() as db:
         page = messages(db, selection(bench, where, limit=limit, sort=sort, output=output))
+        states = {name: row.state for name, row in systems(db).items()}
     times, usual = clock(bench), bench.landscape.currency
     remarks = [count_line(len(page.items), page.total, page.everything, "messages", times=times)]
     if page.items:
@@ -46,7 +48,7 @@ def list_(
         "messages.list",
         page.items,
         total=page.total,
-        columns=_columns(page.items, times, usual),
+        columns=_columns(page.items, times, usual, states),
         item=lambda row: message_item(row, now=bench.now(), usual=usual),
         identity=lambda row: str(row.message_id),
         output=output,
@@ -54,14 +56,16 @@ def list_(
     )
 
 
-def _columns(rows: tuple[MessageRow, ...], times: Clock, usual: str) -> list[Column[MessageRow]]:
+def _columns(
+    rows: tuple[MessageRow, ...], times: Clock, usual: str, states: dict[str, str]
+) -> list[Column[MessageRow]]:
     currency = one_currency((row.currency for row in rows), usual=usual)
     return [
         Column("ID", lambda row: str(row.message_id), right=True),
         Column("KEY", lambda row: safe(row.key)),
         Column("SYSTEM", lambda row: safe(row.system)),
         Column("STATE", lambda row: row.state),
-        Column("WHY", lambda row: _why(row, times), rank=2),
+        Column("WHY", lambda row: _why(row, times, states.get(row.system, "up")), rank=2),
         Column("SINCE", lambda row: times.since(row.state_at), rank=3),
         Column("FOR", lambda row: times.lasting(row.state_at), right=True, rank=1),
         Column("TRIES", lambda row: str(row.tries), right=True, rank=4),
@@ -74,9 +78,9 @@ def _columns(rows: tuple[MessageRow, ...], times: Clock, usual: str) -> list[Col
     ]
 
 
-def _why(row: MessageRow, times: Clock) -> str:
+def _why(row: MessageRow, times: Clock, system_state: str) -> str:
     if row.state in ("held", "ready"):
-        return f"for {waits_for(row, times)}"
+        return f"for {waits_for(row, times, system_state=system_state)}"
     return state_words(row).partition(": ")[2] or "-"
 
 

@@ -25,7 +25,7 @@ _SHOWN = 5
 _EXAMPLES = """\
 Examples
   see what it would do:   erpsync replay 42790 42801 --dry-run
-  from a filter:          erpsync replay --where 'system = wms and error ~ timeout'
+  from a filter:          erpsync replay --where 'system = wms'
   from a listing:         erpsync dlq list -o ids --where 'system = wms' \\
                             | erpsync replay - --yes
 

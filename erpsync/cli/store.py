@@ -24,7 +24,7 @@ def info(ctx: typer.Context, *, output: AnswerFormat = Answer.TABLE) -> None:
     with bench.store.read() as db:
         facts = info_of(db, bench.landscape.store)
     if output is Answer.JSON:
-        emit(envelope(bench, "store.info", **facts))
+        emit(envelope(bench, "store.info", store=facts))
         return
     times = clock(bench)
     for name, value in facts.items():

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+import os
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -20,7 +22,7 @@ from erpsync.store import claims, events, settled, systems, workers
 from erpsync.store.connection import Connection
 from erpsync.store.outcomes import Finished
 
-_BEAT = timedelta(seconds=5)
+_BEAT = timedelta(seconds=2)
 
 
 class Crew:
@@ -177,6 +179,10 @@ class Crew:
             await context.store.writer.run(lambda db: workers.beat(db, context.worker_id, now=context.now_ms))
         with context.store.read() as db:
             self.feeder.workers = max(1, workers.alive(db, now=context.now_ms))
+            gone = [worker for worker, pid in workers.of_host(db, socket.gethostname()) if not _runs(pid)]
+        if gone:
+            await context.store.writer.run(lambda db: [workers.bury(db, worker, now=context.now_ms) for worker in gone])
+            self.wake()
 
     def _moved(self, report: Finished) -> None:
         self.late += report.late
@@ -191,6 +197,23 @@ class Crew:
         task.add_done_callback(self._rereads.discard)
 
 
-def as_worker(context: Context, worker_id: int) -> Context:
-    """The same context in a worker's name."""
-    return replace(context, worker_id=worker_id)
+def _runs(pid: int) -> bool:
+    """Whether there is a process with this id; one that is not ours to signal runs too."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+@contextlib.asynccontextmanager
+async def at_work(context: Context, command: str) -> AsyncIterator[Context]:
+    """The same context in the name of a worker that is on record while it works."""
+    store = context.store
+    worker_id = await store.writer.run(
+        lambda db: workers.arrive(db, host=socket.gethostname(), pid=os.getpid(), command=command, now=context.now_ms)
+    )
+    yield replace(context, worker_id=worker_id)
+    await store.writer.run(lambda db: workers.leave(db, worker_id, now=context.now_ms))

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from erpsync.domain.kinds import kind_named
 from erpsync.engine.context import Bench, Context
-from erpsync.engine.crew import Crew
+from erpsync.engine.crew import Crew, at_work
 from erpsync.engine.intake.reading import PullReport
 from erpsync.engine.worker import WorkerReport, in_order_of_parents, stop_on_signals
 from erpsync.errors import UsageError
@@ -87,7 +87,20 @@ async def sync(
     progress: Callable[[Progress], None] | None = None,
 ) -> SyncReport:
     """Carry documents of these kinds now. Raises UsageError when no flow carries one of them."""
-    context = bench.context()
+    async with at_work(bench.context(), "sync") as context:
+        return await _sync(context, kinds, to=to, full=full, timeout=timeout, wait=wait, progress=progress)
+
+
+async def _sync(
+    context: Context,
+    kinds: Sequence[str],
+    *,
+    to: Sequence[str],
+    full: bool,
+    timeout: timedelta,  # noqa: ASYNC109  (as above)
+    wait: bool,
+    progress: Callable[[Progress], None] | None,
+) -> SyncReport:
     names = [kind_named(kind).name for kind in kinds]
     routes = [r for r in context.routes.all if r.kind.name in names and (not to or r.target in to)]
     _check(context, names, to)

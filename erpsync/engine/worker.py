@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import signal
-import socket
 from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from erpsync.domain.kinds import kind_named
 from erpsync.engine.context import Bench, Context
-from erpsync.engine.crew import Crew, as_worker
+from erpsync.engine.crew import Crew, at_work
 from erpsync.engine.intake.reading import PullReport
-from erpsync.store import workers
 
 _TURN_SECONDS = 0.25
 
@@ -75,17 +72,11 @@ async def run_worker(bench: Bench, *, once: bool = False, until_idle: bool = Fal
     """
     report = WorkerReport()
     stop = asyncio.Event()
-    context = bench.context()
-    now = context.now_ms
-    worker_id = await context.store.writer.run(
-        lambda db: workers.arrive(db, host=socket.gethostname(), pid=os.getpid(), command="run", now=now)
-    )
-    context = as_worker(context, worker_id)
-    with stop_on_signals(stop, report):
-        async with Crew(context) as crew:
-            await _work(context, crew, report, stop, once=once, until_idle=until_idle)
-        report.delivered, report.late = crew.feeder.delivered, crew.late
-    await context.store.writer.run(lambda db: workers.leave(db, worker_id, now=context.now_ms))
+    async with at_work(bench.context(), "run") as context:
+        with stop_on_signals(stop, report):
+            async with Crew(context) as crew:
+                await _work(context, crew, report, stop, once=once, until_idle=until_idle)
+            report.delivered, report.late = crew.feeder.delivered, crew.late
     if crew.defects:
         raise crew.defects[0]
     return report

@@ -32,3 +32,20 @@ def alive(db: Connection, *, now: int) -> int:
         "SELECT count(*) FROM workers WHERE stopped_at IS NULL AND seen_at > ?", (now - ALIVE_MS,)
     ).fetchone()
     return int(row[0])
+
+
+def of_host(db: Connection, host: str) -> list[tuple[int, int]]:
+    """(worker id, process id) of the workers of a machine that have not said they left."""
+    rows = db.execute("SELECT worker_id, pid FROM workers WHERE host = ? AND stopped_at IS NULL", (host,))
+    return [(int(worker_id), int(pid)) for worker_id, pid in rows]
+
+
+def bury(db: Connection, worker_id: int, *, now: int) -> int:
+    """A worker whose process is gone: its leases end now instead of at their time; returns how many.
+
+    It can neither send nor finish anything any more, so what it had begun is decided as for any expired lease.
+    """
+    db.execute("UPDATE workers SET stopped_at = ? WHERE worker_id = ? AND stopped_at IS NULL", (now, worker_id))
+    return db.execute(
+        "UPDATE messages SET due_at = ? WHERE state = 'leased' AND leased_by = ? AND due_at > ?", (now, worker_id, now)
+    ).rowcount

@@ -23,6 +23,7 @@ from erpsync.domain.documents.item import Item
 from erpsync.domain.documents.order import Order, OrderLine
 from erpsync.domain.messages import Once
 from erpsync.errors import (
+    AccessDenied,
     Conflict,
     LandscapeError,
     OutcomeUnknown,
@@ -154,6 +155,8 @@ def test_limits_of_the_spec_fill_what_the_landscape_leaves_open(tmp_path: Path) 
     system = far_system(tmp_path, "http://127.0.0.1:1", spec, limits=Limits(concurrency=8))
     limits = with_limits_of_spec(system).limits
     assert (limits.rate, limits.concurrency, limits.timeout.total_seconds()) == (5, 8, 20)
+    slow = far_system(tmp_path, "http://127.0.0.1:1", ITEMS + '[limits]\ntimeout = "90s"\n', limits=Limits())
+    assert with_limits_of_spec(slow).limits.deadline.total_seconds() == 90
 
 
 def test_an_adapter_that_there_is_not_is_refused(tmp_path: Path) -> None:
@@ -469,6 +472,70 @@ def test_a_read_back_that_fails_leaves_the_write_delivered(tmp_path: Path) -> No
 
     receipt = asyncio.run(go())
     assert (receipt.error, receipt.outcome, receipt.far_id, receipt.holds) == (None, "created", "7", None)
+
+
+GRAPHQL = """
+spec = 1
+[kinds.item]
+far_id = "id"
+fields = { sku = "code", name = "title" }
+[kinds.item.scan]
+method = "POST"
+path = "/api"
+items = "data.items.nodes"
+paging = { by = "next", next = "data.items.next" }
+limit = 2
+[kinds.item.scan.body]
+query = "query($n: Int, $after: String) { items(first: $n, after: $after) { nodes { id code title } next } }"
+variables = { n = "=whole(_.limit)", after = "=or_null(_.next)" }
+[kinds.item.write]
+once = "blind"
+[kinds.item.create]
+path = "/api"
+answer = { item = "data.made.item", far_id = "data.made.item.id", full = true }
+[kinds.item.create.body]
+query = "mutation($i: ItemInput) { made: createItem(input: $i) { item { id code title } problems { code text } } }"
+variables = { i = { code = "=sku", title = "=name" } }
+[[errors]]
+when = "errors[0].extensions.code == 'FORBIDDEN'"
+means = "access_denied"
+[[errors]]
+when = "errors"
+means = "unknown"
+text = "errors[0].message"
+[[errors]]
+when = "data.made.problems"
+means = "refused"
+code = "data.made.problems[0].code"
+"""
+
+
+def test_a_system_that_speaks_graphql_is_a_matter_of_its_spec_file(tmp_path: Path) -> None:
+    replies = iter(
+        [
+            {"data": {"items": {"nodes": [{"id": "a", "code": "S-1", "title": "x"}], "next": "p2"}}},
+            {"data": {"items": {"nodes": [{"id": "b", "code": "S-2", "title": None}], "next": None}}},
+            {"data": {"made": {"item": {"id": "c", "code": "SKU-1", "title": "Chai"}, "problems": []}}},
+            {"data": {"made": {"item": None, "problems": [{"code": "TAKEN", "text": "is taken"}]}}},
+            {"errors": [{"message": "oh", "extensions": {"code": "FORBIDDEN"}}]},
+            {"errors": [{"message": "oh"}], "data": None},
+        ]
+    )
+
+    async def go() -> tuple[list[str], list[Receipt], list[bytes]]:
+        async with Wire(lambda _: respond(200, next(replies))) as wire, opened(tmp_path, wire.url, GRAPHQL) as far:
+            numbers = [told.number async for page in far.scan("item") for told in page.tolds]
+            prepared = far.prepare(item())
+            receipts = [(await far.write([prepared]))[0] for _ in range(4)]
+            return numbers, receipts, [asked.body for asked in wire.asked]
+
+    numbers, receipts, bodies = asyncio.run(go())
+    assert numbers == ["S-1", "S-2"]
+    assert json.loads(bodies[0])["variables"] == {"n": 2}
+    assert json.loads(bodies[1])["variables"] == {"n": 2, "after": "p2"}
+    assert json.loads(bodies[2])["variables"] == {"i": {"code": "SKU-1", "title": "Chai"}}
+    assert receipts[0].far_id == "c"
+    assert [type(receipt.error) for receipt in receipts[1:]] == [Refused, AccessDenied, OutcomeUnknown]
 
 
 def test_the_far_id_may_be_the_end_of_the_location(tmp_path: Path) -> None:

@@ -100,3 +100,11 @@ async def pages(told: AsyncIterator[Page]) -> list[Page]:
 async def numbers(told: AsyncIterator[Page]) -> list[str]:
     """The business numbers on every page, in order."""
     return [one.number for page in await pages(told) for one in page.tolds]
+
+
+async def ids_of_parents(far: StandIn, adapter: TrytonAdapter) -> dict[str, str]:
+    """What Tryton calls customer CU-7 and three items, all of them made just now; the calls so far are forgotten."""
+    far.goods(3)
+    made = await write(adapter, customer())
+    far.calls.clear()
+    return {"customer:CU-7": made.far_id, "item:SKU-1": "1", "item:SKU-2": "2", "item:SKU-3": "3"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,12 +69,12 @@ def ids() -> dict[str, int]:
 
 
 @pytest.fixture
-def night(tmp_path: Path, ids: dict[str, int]) -> Iterator[Path]:
+def night(tmp_path: Path, ids: dict[str, int]) -> Path:
     """A folder with the landscape and the store of the night."""
     store, made = make_night(tmp_path)
     ids.update(made)
     store.close()
-    yield tmp_path
+    return tmp_path
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ it before it is kept or shown, since some systems repeat the key that they refus
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from erpsync.adapters.http.spec import Auth
@@ -22,6 +22,10 @@ class Access:
 
     headers: tuple[tuple[str, str], ...]
     hidden: tuple[str, ...]
+    _hidden_bytes: tuple[bytes, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_hidden_bytes", tuple(word.encode() for word in self.hidden))
 
     def __repr__(self) -> str:
         """Shows how many headers there are, not what they say."""
@@ -36,9 +40,9 @@ class Access:
 
     def clear_bytes(self, raw: bytes) -> bytes:
         """The bytes without the secret."""
-        for word in self.hidden:
-            if (needle := word.encode()) in raw:
-                raw = raw.replace(needle, REMOVED.encode())
+        for word in self._hidden_bytes:
+            if word in raw:
+                raw = raw.replace(word, REMOVED.encode())
         return raw
 
 

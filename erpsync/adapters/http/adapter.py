@@ -140,6 +140,8 @@ class HttpAdapter:
     async def find(self, kind: str, number: str) -> Sequence[Receipt]:
         """What the system has under this number; raises CallError."""
         plan = self._plan(kind)
+        if plan.spec.find is None:
+            raise Defect(f"system {self.system} cannot be searched for {kind}: its spec has no find")
         for name in ("by_reference", "by_natural_key"):
             found: dict[str, Receipt] = {}
             if name not in plan.readings:

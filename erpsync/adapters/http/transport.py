@@ -24,6 +24,9 @@ from erpsync import __version__
 from erpsync.config.landscape import Limits
 
 KEPT = 64 * 1024  # bytes of an answer that are evidence
+_KEEP_OPEN = (
+    1.5  # seconds; less than servers keep theirs (from 2 on): a write into one just closed is an unknown outcome
+)
 for _chatty in ("httpx", "httpcore", "aiohttp.client", "aiohttp.access"):
     logging.getLogger(_chatty).setLevel(logging.WARNING)  # their INFO lines would print addresses with their queries
 
@@ -132,7 +135,7 @@ class Transport:
         if self._http is None:
             context = httpx.create_ssl_context(verify=True, trust_env=False)
             session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, ssl=context, keepalive_timeout=15),
+                connector=aiohttp.TCPConnector(limit=0, ssl=context, keepalive_timeout=_KEEP_OPEN),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=False,
                 skip_auto_headers=("Accept", "Content-Type"),

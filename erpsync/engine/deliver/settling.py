@@ -86,6 +86,10 @@ class Settler:
             return self._ask_later(claimed, tried, Signal(failed=error.code, text=error.message, calls=1))
         if len(found) > 1:
             return Ended(self._found_twice(claimed, found), Signal(answered=True, calls=1))
+        if found and not found[0].whole:  # it stands half way there: the same write looks, and goes on from it
+            outcome = _unknown(claimed, State.READY, Reason.NOT_DELIVERED, "half_way")
+            outcome.due_at = context.now_ms
+            return Ended(outcome, Signal(answered=True, calls=1))
         if found and (not far_id or _holds(found[0].holds, tried.content)):
             return Ended(self._arrived(claimed, tried, found[0]), Signal(answered=True, calls=1))
         if self._since_sent(tried, route) < context.system(route.target).limits.believes_after:

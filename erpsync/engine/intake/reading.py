@@ -101,6 +101,11 @@ class Puller:
             await context.store.writer.run(lambda db: self._done(db, pull, system, flow, scanned=scanned))
         return report
 
+    @staticmethod
+    def _is_scan(pull: Pull, reads: Reads) -> bool:
+        """Whether what is read is everything there is: a full reading, or a system that cannot tell changes apart."""
+        return pull.full or not reads.changes or reads.all_or_nothing
+
     def _reads(self, system: str, kind: str) -> Reads:
         return self._context.routes.capabilities[system].reads[kind]
 
@@ -129,11 +134,12 @@ class Puller:
 
     async def _read(self, pull: Pull, system: str, kind: str, report: PullReport) -> None:
         adapter, reads = self._context.adapter(system), self._reads(system, kind)
-        scan = pull.full or not reads.changes
+        scan = self._is_scan(pull, reads)
         seen: set[int] = set()
         numbers: set[str] = set()
         whole = True
-        pages = adapter.scan(kind) if scan else adapter.changes(kind, pull.cursor)
+        since = not pull.full and (reads.changes or reads.all_or_nothing) and (reads.changes or bool(pull.cursor))
+        pages = adapter.changes(kind, pull.cursor) if since else adapter.scan(kind)
         async for page in pages:
             whole = whole and page.whole
             report.total = page.total
@@ -160,7 +166,11 @@ class Puller:
         chunks = [incoming[n : n + _CHUNK] for n in range(0, len(incoming), _CHUNK)] or [[]]
         for n, chunk in enumerate(chunks):
             last = n == len(chunks) - 1
-            cursor = page.cursor if last and not (scan and self._reads(system, pull.kind).changes) else None
+            reads = self._reads(system, pull.kind)
+            keeps = (
+                scan and reads.changes and not reads.all_or_nothing
+            )  # a full reading leaves a feed's cursor where it is
+            cursor = page.cursor if last and not keeps else None
             applied = await context.store.writer.run(
                 lambda db, chunk=chunk, cursor=cursor, calls=page.calls if last else 0: self._apply(  # type: ignore[misc]  # bound now
                     db, pull, system, chunk, cursor=cursor, calls=calls

@@ -1,0 +1,152 @@
+"""What a command loads, and how it ends when nobody listens any more."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import SECRETS  # type: ignore[import-not-found]  # the folder's own conftest
+
+HEAVY = (
+    "textual",
+    "httpx",
+    "httpx_aiohttp",
+    "aiohttp",
+    "sqlite_utils",
+    "rich",
+    "asyncio",
+    "tenacity",
+    "jmespath",
+    "erpsync.engine",
+)
+
+SPY = """
+import sys
+from erpsync.cli.main import main
+code = main(sys.argv[1:])
+print("LOADED", *sorted(sys.modules), file=sys.stderr)
+sys.exit(code)
+"""
+
+
+def loaded(folder: Path, *words: str) -> set[str]:
+    """The modules that a command has loaded when it ends."""
+    done = subprocess.run(
+        [sys.executable, "-c", SPY, *words],
+        cwd=folder,
+        env={**os.environ, **SECRETS},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(done.stderr.rpartition("LOADED ")[2].split())
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--version",),
+        ("--help",),
+        ("status",),
+        ("dlq", "list", "-o", "json"),
+        ("dlq", "show", "3"),
+        ("messages", "list"),
+        ("events", "list"),
+        ("exceptions", "list"),
+        ("lanes", "show", "wms", "customer:CU-1107"),
+        ("systems", "list"),
+        ("trace", "order:SO-10498"),
+        ("replay", "3", "--dry-run"),
+    ],
+    ids=" ".join,
+)
+def test_looking_loads_nothing_that_moves_documents(words: tuple[str, ...], night: Path) -> None:
+    modules = loaded(night, *words)
+    assert [name for name in sorted(modules) if name.startswith(HEAVY) and not name.startswith("rich.")] == []
+
+
+def test_the_version_is_said_before_anything_is_loaded(night: Path) -> None:
+    modules = loaded(night, "--version")
+    assert not {"pydantic", "pysqlite3", "sqlite3", "erpsync.config.reading", "erpsync.store.store"} & modules
+
+
+def piped(folder: Path, *words: str, reads: int) -> tuple[int, str]:
+    """Run ``erpsync`` into a pipe that is closed after so many bytes; its exit code and stderr."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "erpsync", *words],
+        cwd=folder,
+        env={**os.environ, **SECRETS, "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.read(reads)
+    process.stdout.close()
+    said = process.stderr.read().decode()
+    process.stderr.close()
+    return process.wait(timeout=30), said
+
+
+@pytest.mark.parametrize(
+    "words", [("messages", "list"), ("messages", "list", "-o", "json"), ("status",), ("--help",)], ids=" ".join
+)
+def test_a_closed_pipe_ends_a_command_quietly(words: tuple[str, ...], night: Path) -> None:
+    code, said = piped(night, *words, reads=1)
+    assert code == 0
+    assert "Traceback" not in said
+    assert "BrokenPipe" not in said
+
+
+def test_a_full_disk_behind_stdout_is_said(night: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full here")
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "erpsync", "status"],
+            cwd=night,
+            env={**os.environ, **SECRETS},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: output cannot be written: No space left")
+
+
+def test_a_latin_locale_gets_escapes_instead_of_an_error(night: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "erpsync", "trace", "order:東京"],
+        cwd=night,
+        env={**os.environ, **SECRETS, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "LC_ALL": "C"},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert b"\\u6771\\u4eac" in done.stderr
+
+
+def test_sigterm_ends_a_running_worker_with_143(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-m", "erpsync", "init"], cwd=tmp_path, check=True, capture_output=True)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "erpsync", "run"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    first = process.stderr.readline()
+    assert "a worker runs, 3 flows" in first
+    while not (tmp_path / "out" / "orders").exists():
+        assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 143
+    assert "Traceback" not in err
+    assert "delivered." in out
