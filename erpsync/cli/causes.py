@@ -34,7 +34,7 @@ def cause_text(cause: Cause) -> str:
                 f"{plural(cause.messages, 'message')} to {system} wait{'s' if cause.messages == 1 else ''} for a person"
             )
         case _:
-            kinds = ", ".join(f"{kind} {count:,}" for kind, count in cause.kinds)
+            kinds = ", ".join(f"{safe(kind)} {count:,}" for kind, count in cause.kinds)
             return f"{plural(cause.messages, 'exception')} open: {kinds}"
 
 

@@ -50,6 +50,12 @@ class _ClosedPipe(BaseException):
     """Whoever read our output has gone: there is nobody left to tell anything."""
 
 
+class _OutputError(ErpsyncError):
+    """Our output cannot be written (a full disk behind it)."""
+
+    exit_code = NO
+
+
 class _Terminated(BaseException):
     """SIGTERM: leave cleanly."""
 
@@ -84,7 +90,7 @@ def _write(stream: TextIO, lines: Iterable[str]) -> None:
     except BrokenPipeError:
         raise _ClosedPipe from None
     except OSError as error:
-        raise ErpsyncError(f"output cannot be written: {error.strerror}") from None
+        raise _OutputError(f"output cannot be written: {error.strerror}") from None
 
 
 def flush() -> None:
@@ -95,7 +101,7 @@ def flush() -> None:
     except BrokenPipeError:
         raise _ClosedPipe from None
     except OSError as error:
-        raise ErpsyncError(f"output cannot be written: {error.strerror}") from None
+        raise _OutputError(f"output cannot be written: {error.strerror}") from None
 
 
 def room(stream: TextIO | None = None) -> int | None:
@@ -169,6 +175,7 @@ def run(app: typer.Typer, argv: Sequence[str], *, bench: Workbench) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+    argv = [_utf8(word) for word in argv]
     bench.command = command_line("erpsync", *argv)
     try:
         with _terminable(), bench.closing():
@@ -182,9 +189,14 @@ def run(app: typer.Typer, argv: Sequence[str], *, bench: Workbench) -> int:
         return INTERRUPTED if isinstance(stop, KeyboardInterrupt) else TERMINATED
     except ErpsyncError as error:  # closing failed, or the output cannot be written
         with suppress(_ClosedPipe, ErpsyncError):
-            _tell(error.message, error.hint, error.exit_code or NO, argv)
+            _tell(error.message, error.hint, error.exit_code, argv)
         _to_nowhere(sys.stdout)
-        return NO if error.exit_code == DEFECT else error.exit_code
+        return error.exit_code
+
+
+def _utf8(word: str) -> str:
+    """An argument as UTF-8, whatever the locale took it for; what is none stays as visible escapes."""
+    return os.fsencode(word).decode("utf-8", errors="backslashreplace") if not word.isascii() else word
 
 
 def _outcome(app: typer.Typer, argv: Sequence[str], bench: Workbench) -> int:  # noqa: PLR0911  (a line a way to end)

@@ -95,11 +95,12 @@ def anything_due(db: Connection, target_id: int, flow_id: int, *, now: int) -> b
     return db.execute(PICK_OLDEST, (target_id, flow_id, now, 1)).fetchone() is not None
 
 
-def leased(db: Connection, target_id: int) -> int:
-    """How many messages are in workers' hands for a target."""
-    return int(
-        db.execute("SELECT count(*) FROM messages WHERE target_id = ? AND state = 'leased'", (target_id,)).fetchone()[0]
-    )
+def leased(db: Connection, target_id: int, *, now: int) -> int:
+    """How many messages are in workers' hands for a target; an expired lease is in nobody's."""
+    row = db.execute(
+        "SELECT count(*) FROM messages WHERE target_id = ? AND state = 'leased' AND due_at > ?", (target_id, now)
+    ).fetchone()
+    return int(row[0])
 
 
 def claim(db: Connection, wanted: Wanted, tally: Tally, *, worker_id: int, now: int) -> list[int]:

@@ -41,11 +41,12 @@ def of_host(db: Connection, host: str) -> list[tuple[int, int]]:
 
 
 def bury(db: Connection, worker_id: int, *, now: int) -> int:
-    """A worker whose process is gone: its leases end now instead of at their time; returns how many.
+    """A worker whose process is gone: its leases, of messages and pulls, end now; returns how many messages.
 
     It can neither send nor finish anything any more, so what it had begun is decided as for any expired lease.
     """
     db.execute("UPDATE workers SET stopped_at = ? WHERE worker_id = ? AND stopped_at IS NULL", (now, worker_id))
+    db.execute("UPDATE cursors SET leased_until = 0, leased_by = NULL WHERE leased_by = ?", (worker_id,))
     return db.execute(
         "UPDATE messages SET due_at = ? WHERE state = 'leased' AND leased_by = ? AND due_at > ?", (now, worker_id, now)
     ).rowcount

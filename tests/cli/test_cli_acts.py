@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import os
 import pty
+import select
 import subprocess
 import sys
+import termios
 from collections.abc import Callable
 from pathlib import Path
 
@@ -185,11 +188,12 @@ def in_a_terminal(folder: Path, *words: str, typed: bytes) -> tuple[int, str]:
         cwd=folder,
         env={**os.environ, **SECRETS, "TERM": "xterm"},
         start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509  (no threads run here; Ctrl-C needs it)
     )
     os.close(follower)
     shown = b""
     sent = False
-    while True:
+    while select.select([leader], [], [], 30)[0]:
         try:
             piece = os.read(leader, 4096)
         except OSError:

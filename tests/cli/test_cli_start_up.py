@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ HEAVY = (
 
 SPY = """
 import sys
+import time
 from erpsync.cli.main import main
 code = main(sys.argv[1:])
 print("LOADED", *sorted(sys.modules), file=sys.stderr)
@@ -143,8 +145,11 @@ def test_sigterm_ends_a_running_worker_with_143(tmp_path: Path) -> None:
     assert process.stderr is not None
     first = process.stderr.readline()
     assert "a worker runs, 3 flows" in first
+    until = time.monotonic() + 30
     while not (tmp_path / "out" / "orders").exists():
         assert process.poll() is None
+        assert time.monotonic() < until
+        time.sleep(0.02)
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=30)
     assert process.returncode == 143

@@ -113,7 +113,7 @@ class Feeder:
                 most = 1
             target.may_fly = max(1, most // max(1, self.workers)) if target.idempotent else most
             ahead = _AHEAD if target.idempotent and most > 1 else 1
-            room = min(most * ahead - claims.leased(db, target.target_id), self._local_room(target))
+            room = min(most * ahead - claims.leased(db, target.target_id, now=now), self._local_room(target))
             room = min(room, int(min(1e9, systems.tokens_left(row, limits.rate, now=now))))
             if not row.proven:
                 room = min(room, 1)

@@ -22,7 +22,6 @@ from erpsync.store.connection import Connection, ms
 from erpsync.store.cursors import Pull
 
 _CHUNK = 100  # documents in a transaction
-_LEASE = timedelta(minutes=2)
 
 
 @dataclass
@@ -60,7 +59,7 @@ class Puller:
         if state is None:
             return True
         due_at, full_due_at, leased_until, _ = state
-        if now < leased_until <= now + _ms(_LEASE):
+        if now < leased_until <= now + self._lease_ms(system):
             return False
         return min(due_at, full_due_at) <= now or due_at > now + 2 * _ms(flow.every)
 
@@ -101,6 +100,10 @@ class Puller:
             await context.store.writer.run(lambda db: self._done(db, pull, system, flow, scanned=scanned))
         return report
 
+    def _lease_ms(self, system: str) -> int:
+        """How long a pull is ours without a further page: no call of ours outlives it."""
+        return int(3000 * self._context.system(system).limits.deadline.total_seconds()) + 10_000
+
     @staticmethod
     def _is_scan(pull: Pull, reads: Reads) -> bool:
         """Whether what is read is everything there is: a full reading, or a system that cannot tell changes apart."""
@@ -120,7 +123,7 @@ class Puller:
             return None, row.state
         if row.limited_until > now:
             return None, "limited"
-        until = now + _ms(_LEASE)
+        until = now + self._lease_ms(context.system_named(system_id))
         if not row.proven and not systems.prove(db, system_id, now=now, until=until):
             return None, "proving"
         pull = cursors.lease(
@@ -193,7 +196,7 @@ class Puller:
             restored_at=context.store.restored_at,
             pull=pull,
             cursor=cursors.current(db, pull) if cursor is None else cursor,
-            pull_until=now + _ms(_LEASE),
+            pull_until=now + self._lease_ms(system),
         )
         if calls:
             note_signals(db, context, [(pull.system_id, Signal(answered=True, calls=calls))], now=now)

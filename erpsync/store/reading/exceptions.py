@@ -123,12 +123,16 @@ def exceptions_of(
     db: Connection, company: str, *, record_id: int, subject: str, message_ids: list[int]
 ) -> list[ExceptionRow]:
     """Every exception about a record or its messages, open and closed, oldest first."""
-    rows = db.execute(
-        f"SELECT {_COLUMNS} FROM {_TABLES} WHERE x.company_id = ? AND (x.record_id = ? OR x.subject = ? "
-        "OR x.message_id IN (SELECT value FROM json_each(?))) ORDER BY x.exception_id",
-        (company_id(db, company), record_id, subject, json.dumps(message_ids)),
-    ).fetchall()
-    return [exception_row(row) for row in rows]
+    own = company_id(db, company)
+    found: dict[int, ExceptionRow] = {}
+    for condition, value in (
+        ("x.record_id = ?", record_id),
+        ("x.subject = ?", subject),
+        ("x.message_id IN (SELECT value FROM json_each(?))", json.dumps(message_ids)),
+    ):
+        query = f"SELECT {_COLUMNS} FROM {_TABLES} WHERE x.company_id = ? AND {condition}"
+        found |= {row[0]: exception_row(row) for row in db.execute(query, (own, value)).fetchall()}
+    return [found[number] for number in sorted(found)]
 
 
 @dataclass(frozen=True)

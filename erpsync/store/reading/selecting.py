@@ -196,14 +196,19 @@ def _compared(
 
 def _text(sql: str, node: Compare, values: list[object]) -> str:
     if node.glob:
-        values.append(node.value.replace("[", "[[]"))
+        values.append(_storable(node.value).replace("[", "[[]"))
         return f"{sql} GLOB ?"
     if node.op == "~":
-        escaped = node.value.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        escaped = _storable(node.value).replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
         values.append(f"%{escaped}%")
         return f"{sql} LIKE ? ESCAPE '\\'"
-    values.append(node.value)
+    values.append(_storable(node.value))
     return f"{sql} {node.op} ?"
+
+
+def _storable(text: str) -> str:
+    """Text as SQLite takes it: half a character, which no row holds, as an escape."""
+    return text if text.isascii() else text.encode("utf-8", errors="backslashreplace").decode()
 
 
 def _no_text(node: Compare, sort: str, hint: str) -> None:
