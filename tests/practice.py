@@ -77,7 +77,14 @@ class Practice:
                 text.append(f"limits = {{ {', '.join(f'{name} = {value}' for name, value in limits.items())} }}")
         for name, kind, source, targets in chosen:
             to = ", ".join(f'"{target}"' for target in targets if target in sim.systems)
-            text += ["[[flows]]", f'name = "{name}"', f'kind = "{kind}"', f'from = "{source}"', f"to = [{to}]", f'every = "{every}"']
+            text += [
+                "[[flows]]",
+                f'name = "{name}"',
+                f'kind = "{kind}"',
+                f'from = "{source}"',
+                f"to = [{to}]",
+                f'every = "{every}"',
+            ]
         self.landscape = folder / "erpsync.toml"
         self.landscape.write_text("\n".join(text) + "\n", encoding="utf-8")
 

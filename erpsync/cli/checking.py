@@ -1,4 +1,4 @@
-"""``init`` and ``check``: a landscape to begin with, and every mistake in one."""
+"""``check``: every mistake in the landscape file; with ``--online`` the systems are asked too."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from erpsync.cli.commands import Command, workbench
+from erpsync.cli.commands import Command, alone, workbench
 from erpsync.cli.options import Answer, AnswerFormat
 from erpsync.cli.output import UNREACHABLE, USAGE, command_line, emit, room, say, utc
 from erpsync.cli.tables import wrapped
@@ -18,38 +18,10 @@ if TYPE_CHECKING:
     from erpsync.workbench import Workbench
 
 
-def register(app: typer.Typer) -> None:
-    """Make ``init`` and ``check`` known."""
-    app.command(name="init", cls=Command, epilog="Example: erpsync init acme")(init)
-    app.command(name="check", cls=Command, epilog="Examples\n  erpsync check\n  erpsync check --online")(check)
+app = alone()
 
 
-def init(
-    ctx: typer.Context,
-    folder: Annotated[
-        str, typer.Argument(metavar="[FOLDER]", help="where it is written (here)", show_default=False)
-    ] = ".",
-    *,
-    output: AnswerFormat = Answer.TABLE,
-) -> None:
-    """Write a landscape to begin with, and two practice systems beside it."""
-    from erpsync.config.template import write_template  # noqa: PLC0415  (not for help)
-
-    bench = workbench(ctx)
-    bench.refuse_change("init")
-    if "\0" in folder:
-        raise UsageError("the folder's name holds a NUL character")
-    target = (bench.folder or Path.cwd()) / folder
-    written = write_template(target)
-    names = [str(path.relative_to(target)) for path in written]
-    if output is Answer.JSON:
-        emit({"schema": "erpsync/init/1", "at": utc(bench.now()), "folder": str(target), "written": names})
-        return
-    say(f"written to {safe(folder)}: {', '.join(map(safe, names))}")
-    go = "" if folder == "." else f"{command_line('cd', folder)} && "
-    say(f"next: {go}erpsync check")
-
-
+@app.command(name="check", cls=Command, epilog="Examples\n  erpsync check\n  erpsync check --online")
 def check(
     ctx: typer.Context,
     *,

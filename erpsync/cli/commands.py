@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Any, NoReturn
+from importlib import import_module
+from typing import Any, ClassVar, NoReturn
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -30,6 +32,15 @@ class Command(TyperCommand):
 class Commands(TyperGroup):
     """A group of commands; one that is not there is answered with the nearest."""
 
+    deferred: ClassVar[Mapping[str, str]] = {}  # commands whose module is loaded when they are asked for
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command of that name, loaded now if it was not yet; None when there is none."""
+        if cmd_name in self.deferred and cmd_name not in self.commands:
+            module = import_module(self.deferred[cmd_name])
+            self.add_command(typer.main.get_command(module.app), cmd_name)
+        return super().get_command(ctx, cmd_name)
+
     def get_help(self, ctx: Any) -> NoReturn:
         """Print the help and end the command."""
         say(*_group_help(self, ctx))
@@ -55,7 +66,7 @@ class Commands(TyperGroup):
         return super().resolve_command(ctx, args)
 
     def _visible(self) -> list[str]:
-        return [name for name, command in self.commands.items() if not command.hidden]
+        return [*(name for name, command in self.commands.items() if not command.hidden), *self.deferred]
 
 
 def _path(ctx: Any) -> str:
@@ -70,11 +81,20 @@ def workbench(ctx: typer.Context) -> Workbench:
     return found
 
 
+def alone() -> typer.Typer:
+    """The home of one command that is no noun's."""
+    return typer.Typer(cls=Commands, rich_markup_mode=None, add_completion=False)
+
+
 def group(name: str, text: str) -> typer.Typer:
     """A group of commands, made our way."""
     return typer.Typer(
-        name=name, cls=Commands, help=text, rich_markup_mode=None, no_args_is_help=False, add_completion=False
+        name=name, cls=Commands, callback=_nothing, help=text, rich_markup_mode=None, add_completion=False
     )
+
+
+def _nothing() -> None:
+    """Keeps a group of one command a group."""
 
 
 def _command_help(command: TyperCommand, ctx: Any) -> list[str]:

@@ -10,7 +10,7 @@ import typer
 
 from erpsync.cli import demo_landscape as made
 from erpsync.cli import practice
-from erpsync.cli.commands import Command, workbench
+from erpsync.cli.commands import Command, alone, workbench
 from erpsync.cli.options import HOW, Answer, AnswerFormat
 from erpsync.cli.output import emit, flush, remark, say, utc
 from erpsync.cli.status import DELIVERED, LOST, read_status, status_answer, status_lines
@@ -27,11 +27,10 @@ _NIGHT = ["order", "shipment", "movement", "stock"]
 _DOWN_SECONDS = 3
 
 
-def register(app: typer.Typer) -> None:
-    """Make ``demo`` known."""
-    app.command(name="demo", cls=Command, epilog="Example: erpsync demo --seed 11")(demo)
+app = alone()
 
 
+@app.command(name="demo", cls=Command, epilog="Example: erpsync demo --seed 11")
 def demo(
     ctx: typer.Context,
     *,

@@ -15,7 +15,7 @@ from typing import Any
 from erpsync.cli.practice import Control
 from erpsync.errors import UsageError
 
-ITEMS, CUSTOMERS, ORDERS, SHIPMENTS, MOVEMENTS, LEVELS = 240, 80, 120, 60, 100, 160
+ITEMS, CUSTOMERS, ORDERS, SHIPMENTS, MOVEMENTS, LEVELS = 160, 60, 100, 50, 80, 120
 _MARK = ".erpsync-demo"
 _ROLES = {"erp": "erp", "shop": "commerce", "wms": "wms"}
 

@@ -189,7 +189,7 @@ def discard(
     if output is Answer.TABLE:
         say(f"line behind  {behind.text}, {amounts(behind.stakes)}: {fate}")
     if dry_run:
-        return 0
+        return _only_shown(bench, "dlq.discard", rows, output)
     ask(
         bench,
         "discard",
@@ -229,7 +229,7 @@ def restore(
     rows = letters_named(bench, ids, state="skipped")
     show_left_out("Would restore", rows, output)
     if dry_run:
-        return 0
+        return _only_shown(bench, "dlq.restore", rows, output)
     ask(bench, "restore", what=plural(len(rows), "letter"), answer=str(len(rows)), yes=yes, stdin_taken=from_stdin(ids))
     from erpsync.engine.replay.letters import restore as restore_letters  # noqa: PLC0415  (the engine: only for acts)
 
@@ -238,6 +238,13 @@ def restore(
         bench, [row.message_id for row in rows], actor=bench.actor, reason=reason, command=bench.command
     )
     return _done(bench, result, "restored", "dlq.restore", rows, output)
+
+
+def _only_shown(bench: Workbench, schema: str, rows: list[MessageRow], output: Answer) -> int:
+    if output is Answer.JSON:
+        items = [message_item(row, now=bench.now(), usual=bench.landscape.currency) for row in rows]
+        emit(envelope(bench, schema, total=len(items), shown=len(items), items=items))
+    return 0
 
 
 def _done(bench: Workbench, result: object, verb: str, schema: str, rows: list[MessageRow], output: Answer) -> int:

@@ -1,44 +1,45 @@
-"""The command line: every noun in its place. Wiring only."""
+"""The command line: every noun in its place, loaded when it is asked for. Wiring only."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import Annotated, ClassVar
 
 import typer
 
 import erpsync
-from erpsync.cli import (
-    checking,
-    demo,
-    dlq,
-    events,
-    exceptions,
-    lanes,
-    messages,
-    replay,
-    running,
-    simulating,
-    status,
-    store,
-    syncing,
-    tracing,
-)
-from erpsync.cli import systems as systems_commands
 from erpsync.cli.commands import Command, Commands, workbench
-from erpsync.cli.front_page import EXIT_CODES
 from erpsync.cli.output import run, say
 from erpsync.errors import UsageError
 from erpsync.workbench import Workbench
 
+
+class _Everything(Commands):
+    """All commands, each loaded when it is asked for."""
+
+    deferred: ClassVar[Mapping[str, str]] = {
+        "check": "erpsync.cli.checking",
+        "demo": "erpsync.cli.demo",
+        "dlq": "erpsync.cli.dlq",
+        "events": "erpsync.cli.events",
+        "exceptions": "erpsync.cli.exceptions",
+        "init": "erpsync.cli.beginning",
+        "lanes": "erpsync.cli.lanes",
+        "messages": "erpsync.cli.messages",
+        "replay": "erpsync.cli.replay",
+        "run": "erpsync.cli.running",
+        "sim": "erpsync.cli.simulating",
+        "status": "erpsync.cli.status",
+        "store": "erpsync.cli.store",
+        "sync": "erpsync.cli.syncing",
+        "systems": "erpsync.cli.systems",
+        "trace": "erpsync.cli.tracing",
+    }
+
+
 app = typer.Typer(
-    name="erpsync",
-    cls=Commands,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-    no_args_is_help=False,
+    name="erpsync", cls=_Everything, rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False
 )
 
 
@@ -70,20 +71,14 @@ def root(
 @app.command(name="help", cls=Command, hidden=True)
 def help_(topic: Annotated[str, typer.Argument(metavar="[TOPIC]", help="exit-codes")] = "") -> None:
     """Say more about a topic: exit-codes."""
+    from erpsync.cli.front_page import EXIT_CODES, FRONT_PAGE  # noqa: PLC0415  (text that only help shows)
+
     if topic == "exit-codes":
         say(*EXIT_CODES.splitlines())
         return
     if topic:
         raise UsageError(f"help has no topic {topic}", hint="exit-codes; for a command: erpsync COMMAND --help")
-    from erpsync.cli.front_page import FRONT_PAGE  # noqa: PLC0415  (text that only help shows)
-
     say(*FRONT_PAGE.splitlines())
-
-
-for room in (status, syncing, running, replay, tracing, checking, demo):
-    room.register(app)
-for room in (messages, events, exceptions, lanes, dlq, systems_commands, store, simulating):
-    app.add_typer(room.app)
 
 
 def main(argv: Sequence[str] | None = None, *, bench: Workbench | None = None) -> int:

@@ -8,7 +8,7 @@ import typer
 
 from erpsync.cli.acting import MOST, by_system, refuse_too_many, sums
 from erpsync.cli.asking import ask
-from erpsync.cli.commands import Command, workbench
+from erpsync.cli.commands import Command, alone, workbench
 from erpsync.cli.options import Answer, AnswerFormat, DryRun, MaybeIds, Output, Reason, Where, Yes, from_stdin, many_ids
 from erpsync.cli.output import NO, emit, envelope, room, say
 from erpsync.cli.selecting import selection, stakes_json
@@ -32,11 +32,10 @@ Examples
 Exit codes: 0 all ready again, 1 a part not, 2 usage, 4 store"""
 
 
-def register(app: typer.Typer) -> None:
-    """Make ``replay`` known."""
-    app.command(name="replay", cls=Command, epilog=_EXAMPLES)(replay)
+app = alone()
 
 
+@app.command(name="replay", cls=Command, epilog=_EXAMPLES)
 def replay(
     ctx: typer.Context,
     ids: MaybeIds = None,

@@ -6,22 +6,20 @@ from typing import Annotated
 
 import typer
 
-from erpsync.cli.commands import Command, workbench
+from erpsync.cli.commands import Command, alone, workbench
 from erpsync.cli.options import Answer, AnswerFormat
 from erpsync.cli.output import INTERRUPTED, TERMINATED, emit, envelope, remark, say, warn
 from erpsync.errors import UsageError
 from erpsync.terminal import plural, safe
 
-
-def register(app: typer.Typer) -> None:
-    """Make ``run`` known."""
-    app.command(
-        name="run",
-        cls=Command,
-        epilog="Examples\n  erpsync run                the worker, until Ctrl-C\n  erpsync run --until-idle   until nothing more can move",
-    )(run)
+app = alone()
 
 
+@app.command(
+    name="run",
+    cls=Command,
+    epilog="Examples\n  erpsync run                the worker, until Ctrl-C\n  erpsync run --until-idle   until nothing more can move",
+)
 def run(
     ctx: typer.Context,
     *,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from erpsync.cli.causes import cause_run, cause_text
-from erpsync.cli.commands import Command, workbench
+from erpsync.cli.commands import Command, alone, workbench
 from erpsync.cli.options import Answer, AnswerFormat
 from erpsync.cli.output import NO, emit, envelope, room, say, utc
 from erpsync.cli.selecting import clock, one_currency, stakes_json
@@ -28,11 +28,10 @@ SETTLED = ("settled", "settled_delivered", "settled_not_delivered", "not_found")
 DUPLICATES = "told:duplicate"
 
 
-def register(app: typer.Typer) -> None:
-    """Make ``status`` known."""
-    app.command(name="status", cls=Command, epilog="Example: erpsync status --check")(status)
+app = alone()
 
 
+@app.command(name="status", cls=Command, epilog="Example: erpsync status --check")
 def status(
     ctx: typer.Context,
     *,
@@ -65,8 +64,9 @@ def status_lines(bench: Workbench, found: Status) -> list[str]:
     lines = [_title(bench, found, times, columns), ""]
     lines += well_lines(bench, found, times)
     lines += ["", *table(_system_columns(times), list(found.systems), room=columns)]
-    if columns is None or columns >= 80:
-        lines.append(_totals(found, lines[-len(found.systems) - 1]))
+    heading = lines[-len(found.systems) - 1]
+    if found.systems and heading.startswith("SYSTEM  "):
+        lines.append(_totals(found, heading))
     lines += ["", *_last_hour(found, columns)]
     if found.causes:
         lines += ["", f"next: {cause_run(found.causes[0])}"]
@@ -149,7 +149,7 @@ def _overlap(found: Status) -> list[str]:
 def _system_columns(times: Clock) -> list[Column[SystemStanding]]:
     return [
         Column("SYSTEM", lambda system: safe(system.name)),
-        Column("STATE", lambda system: state_text(system, times)),
+        Column("STATE", lambda system: state_text(system, times), free=True),
         Column("DUE", lambda system: count(system.due), right=True),
         Column("OLDEST", lambda system: times.lasting(system.oldest_due) if system.due else "-", right=True),
         Column("HELD", lambda system: count(system.counts.get("held", 0)), right=True),

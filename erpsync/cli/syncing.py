@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from erpsync.cli.commands import Command, workbench
+from erpsync.cli.commands import Command, alone, workbench
 from erpsync.cli.options import HOW, WHAT, Answer, AnswerFormat, DryRun, duration
 from erpsync.cli.output import INTERRUPTED, TERMINATED, command_line, emit, envelope, room, say
 from erpsync.cli.progress import ProgressLines
@@ -22,15 +22,14 @@ if TYPE_CHECKING:
 _NAMED = 10
 
 
-def register(app: typer.Typer) -> None:
-    """Make ``sync`` known."""
-    app.command(
-        name="sync",
-        cls=Command,
-        epilog="Examples\n  erpsync sync item customer order\n  erpsync sync item --full --to shop",
-    )(sync)
+app = alone()
 
 
+@app.command(
+    name="sync",
+    cls=Command,
+    epilog="Examples\n  erpsync sync item customer order\n  erpsync sync item --full --to shop",
+)
 def sync(
     ctx: typer.Context,
     kinds: Annotated[
@@ -234,6 +233,3 @@ def _answer(report: SyncReport) -> dict[str, object]:
             {"system": system, "kind": kind, "error": why} for system, kind, why in getattr(report, "unread", [])
         ],
     }
-
-
-__all__ = ["ProgressLines", "lines", "register", "run_sync", "sync"]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from erpsync.cli.commands import Command, workbench
+from erpsync.cli.commands import Command, alone, workbench
 from erpsync.cli.options import WHAT, Format, Limit, Output, Where, duration
 from erpsync.cli.output import as_json, command_line, emit, envelope, room, say, utc, warn
 from erpsync.cli.selecting import clock, stake_text, stakes_json
@@ -23,11 +23,10 @@ if TYPE_CHECKING:
 _FIELDS = ("act", "actor", "at", "event", "exception", "kind", "message", "outcome", "system", "text")
 
 
-def register(app: typer.Typer) -> None:
-    """Make ``trace`` known."""
-    app.command(name="trace", cls=Command, epilog="Example: erpsync trace order:SO-1001")(trace)
+app = alone()
 
 
+@app.command(name="trace", cls=Command, epilog="Example: erpsync trace order:SO-1001")
 def trace(
     ctx: typer.Context,
     key: Annotated[

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from dataclasses import replace
 from datetime import timedelta
 
@@ -28,14 +28,16 @@ _BEAT = timedelta(seconds=2)
 class Crew:
     """One worker's parts. ``wake`` makes the feeder look at once instead of at its next turn."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, *, only: Collection[str] = ()) -> None:
+        """``only``: deliver to these targets alone; empty: to all."""
         self.context = context
+        self._targets = [name for name in context.routes.targets if not only or name in only]
         self._woken = asyncio.Event()
         self._stopping = asyncio.Event()
         self._rereads: set[asyncio.Task[None]] = set()
         self.finisher = Finisher(context, moved=self._moved)
         self.sender = Sender(context, self.finisher, reread=self._reread)
-        self.feeder = Feeder(context, self.sender, ended=self.wake)
+        self.feeder = Feeder(context, self.sender, targets=self._targets, ended=self.wake)
         self.settler = Settler(context, self.finisher)
         self.puller = Puller(context)
         self.late = 0
@@ -85,7 +87,7 @@ class Crew:
         routes = self.context.routes
         rows = systems.systems(db)
         for route in routes.all:
-            if rows[route.target].state in ("stopped", "paused"):
+            if route.target not in self._targets or rows[route.target].state in ("stopped", "paused"):
                 continue
             if claims.anything_due(db, route.target_id, route.flow_id, now=NEVER):
                 return True
@@ -153,7 +155,7 @@ class Crew:
             rows = systems.systems(db)
             due = [
                 target
-                for target in context.routes.targets
+                for target in self._targets
                 if rows[target].state == "up"
                 and rows[target].limited_until <= context.now_ms
                 and settled.anything_to_ask(db, rows[target].system_id, before=context.now_ms + 1)

@@ -6,12 +6,15 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from erpsync.domain.kinds import kind_named
+from erpsync.domain.keys import parse_key
+from erpsync.domain.kinds import kind_named, kind_words
 from erpsync.engine.context import Bench, Context
 from erpsync.engine.crew import Crew, at_work
+from erpsync.engine.intake.narrowing import Narrow, pull_some
 from erpsync.engine.intake.reading import PullReport
+from erpsync.engine.routes import Route
 from erpsync.engine.worker import WorkerReport, in_order_of_parents, stop_on_signals
 from erpsync.errors import UsageError
 from erpsync.store import results
@@ -76,48 +79,66 @@ class SyncReport:
         return 0
 
 
+@dataclass(frozen=True)
+class Wish:
+    """What a sync is asked for: kinds, narrowed to targets, keys, or what changed since so long ago."""
+
+    kinds: Sequence[str]
+    to: Sequence[str] = ()
+    full: bool = False
+    keys: Sequence[str] = ()
+    since: timedelta | None = None
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether only some documents of the kinds are meant."""
+        return bool(self.keys) or self.since is not None
+
+    def narrow(self, kind: str, company: str, now: datetime) -> Narrow | None:
+        """Which documents of a kind are meant; None when none of them is."""
+        numbers = None
+        if self.keys:
+            keys = [parse_key(key, kinds=kind_words(), company=company) for key in self.keys]
+            numbers = frozenset(key.number for key in keys if key.kind == kind)
+            if not numbers:
+                return None
+        return Narrow(numbers, now - self.since if self.since is not None else None)
+
+
 async def sync(
     bench: Bench,
     *,
     kinds: Sequence[str],
     to: Sequence[str] = (),
     full: bool = False,
-    timeout: timedelta = timedelta(minutes=2),  # noqa: ASYNC109  (it ends the waiting, not the work: asyncio.timeout is used below)
+    since: timedelta | None = None,
+    keys: Sequence[str] = (),
+    timeout: timedelta = timedelta(minutes=2),  # noqa: ASYNC109  (it ends the waiting, not the work)
     wait: bool = True,
     progress: Callable[[Progress], None] | None = None,
 ) -> SyncReport:
     """Carry documents of these kinds now. Raises UsageError when no flow carries one of them."""
+    wish = Wish(tuple(kind_named(kind).name for kind in kinds), to, full, keys, since)
     async with at_work(bench.context(), "sync") as context:
-        return await _sync(context, kinds, to=to, full=full, timeout=timeout, wait=wait, progress=progress)
+        return await _sync(context, wish, limit=timeout, wait=wait, progress=progress)
 
 
 async def _sync(
-    context: Context,
-    kinds: Sequence[str],
-    *,
-    to: Sequence[str],
-    full: bool,
-    timeout: timedelta,  # noqa: ASYNC109  (as above)
-    wait: bool,
-    progress: Callable[[Progress], None] | None,
+    context: Context, wish: Wish, *, limit: timedelta, wait: bool, progress: Callable[[Progress], None] | None
 ) -> SyncReport:
-    names = [kind_named(kind).name for kind in kinds]
-    routes = [r for r in context.routes.all if r.kind.name in names and (not to or r.target in to)]
-    _check(context, names, to)
+    routes = chosen(context, wish)
     report, started = SyncReport(), time.monotonic()
     with context.store.read() as db:
-        since = results.mark(db)
-    wanted = {(route.source, route.kind.name) for route in routes}
-    wanted |= {(route.target, route.kind.name) for route in routes if route.flow.watch}
-    pulls = {pair: PullReport(*pair) for pair in wanted if pair in {(s, k) for s, k, _ in context.routes.pulls()}}
+        mark = results.mark(db)
+    pulls = pulls_of(context, routes)
     stop, stopped = asyncio.Event(), WorkerReport()
     with stop_on_signals(stop, stopped):
-        async with Crew(context) as crew:
-            show = asyncio.create_task(_show(context, routes, pulls, progress, started, since))
+        async with Crew(context, only=wish.to) as crew:
+            show = asyncio.create_task(_show(context, routes, pulls, progress, started, mark))
             try:
-                async with asyncio.timeout(timeout.total_seconds()):
+                async with asyncio.timeout(limit.total_seconds()):
                     for stage in in_order_of_parents(sorted(pulls)):
-                        await asyncio.gather(*(_pull(crew, pulls[pair], full=full, stop=stop) for pair in stage))
+                        await asyncio.gather(*(_pull(crew, pulls[pair], wish, stop=stop) for pair in stage))
                     await crew.until_still(stop) if wait else None
             except TimeoutError:
                 report.timed_out = True
@@ -127,7 +148,15 @@ async def _sync(
             raise crew.defects[0]
     report.signal = stopped.signal
     report.seconds = time.monotonic() - started
-    report.rows = _rows(context, routes, pulls, since)
+    _tell(context, report, routes, pulls, mark)
+    return report
+
+
+def _tell(
+    context: Context, report: SyncReport, routes: Sequence[Route], pulls: dict[tuple[str, str], PullReport], mark: Mark
+) -> None:
+    """Fill in what came of it."""
+    report.rows = _rows(context, routes, pulls, mark)
     report.read = sum(pull.read for pull in pulls.values())
     report.refused = sum(pull.verdicts["unreadable"] for pull in pulls.values())
     report.unread = [
@@ -139,37 +168,55 @@ async def _sync(
     with context.store.read() as db:
         report.failures = results.open_messages(db, context.routes.company_id, flows, "dead", limit=20)
         report.held = results.open_messages(db, context.routes.company_id, flows, "held", limit=20)
-    return report
 
 
-def _check(context: Context, kinds: Sequence[str], to: Sequence[str]) -> None:
+def chosen(context: Context, wish: Wish) -> list[Route]:
+    """The routes a wish is about. Raises UsageError for a kind or target that no flow has."""
     carried = sorted({route.kind.name for route in context.routes.all})
-    for kind in kinds:
+    for kind in wish.kinds:
         if kind not in carried:
             raise UsageError(f"no flow carries {kind}", hint=f"flows carry: {', '.join(carried) or 'nothing'}")
-    for target in to:
+    for target in wish.to:
         if target not in context.routes.targets:
             raise UsageError(f"no flow leads to {target}", hint=f"targets: {', '.join(context.routes.targets)}")
+    for key in wish.keys:
+        kind = parse_key(key, kinds=kind_words()).kind
+        if kind not in wish.kinds:
+            raise UsageError(f"{key} is no {' or '.join(wish.kinds)}", hint=f"erpsync sync {kind} --key {key}")
+    return [r for r in context.routes.all if r.kind.name in wish.kinds and (not wish.to or r.target in wish.to)]
 
 
-async def _pull(crew: Crew, report: PullReport, *, full: bool, stop: asyncio.Event) -> None:
+def pulls_of(context: Context, routes: Sequence[Route]) -> dict[tuple[str, str], PullReport]:
+    """What these routes read: their sources, and their targets where they are watched."""
+    wanted = {(route.source, route.kind.name) for route in routes}
+    wanted |= {(route.target, route.kind.name) for route in routes if route.flow.watch}
+    known = {(system, kind) for system, kind, _ in context.routes.pulls()}
+    return {pair: PullReport(*pair) for pair in sorted(wanted & known)}
+
+
+async def _pull(crew: Crew, report: PullReport, wish: Wish, *, stop: asyncio.Event) -> None:
     """Read it now; where another worker is reading, or the first call is another's, wait for that."""
+    if wish.is_narrow:
+        context = crew.context
+        narrow = wish.narrow(report.kind, context.routes.landscape.company, context.now())
+        if narrow is not None:
+            await pull_some(context, report, narrow)
+            crew.wake()
+        return
     while not stop.is_set():
         report.skipped = ""
-        await crew.pull(report, force=True, full=full)
+        await crew.pull(report, force=True, full=wish.full)
         if report.skipped not in ("proving", "not due, or read by another worker"):
             return
         await asyncio.sleep(0.1)
 
 
 def _rows(
-    context: Context, routes: Sequence[object], pulls: dict[tuple[str, str], PullReport], since: Mark
+    context: Context, routes: Sequence[Route], pulls: dict[tuple[str, str], PullReport], since: Mark
 ) -> list[SyncRow]:
     rows = []
     with context.store.read() as db:
-        for route in context.routes.all:
-            if route not in routes:
-                continue
+        for route in routes:
             counted = results.of_flow(db, context.routes.company_id, route.flow_id, route.target_id, since=since)
             read = pulls.get((route.source, route.kind.name))
             row = SyncRow(route.kind.name, route.source, route.target, read=read.read if read else 0, **counted)
@@ -181,7 +228,7 @@ def _rows(
 
 async def _show(
     context: Context,
-    routes: Sequence[object],
+    routes: Sequence[Route],
     pulls: dict[tuple[str, str], PullReport],
     progress: Callable[[Progress], None] | None,
     started: float,

@@ -13,6 +13,17 @@ from erpsync.domain.document import Fields
 from erpsync.store.connection import Connection
 
 
+# CROSS JOIN: what is asked for comes first, then the index is sought for each; left to itself SQLite reads every row.
+BOUND_TO = (
+    "SELECT x.far_id, x.record_id FROM json_each(?) j CROSS JOIN xrefs x ON x.company_id = ? AND x.system_id = ? AND x.kind = ? "
+    "AND x.far_id = j.value"
+)
+FAR_IDS_OF_KEYS = (
+    "SELECT r.kind, r.number, x.far_id FROM json_each(?) j CROSS JOIN records r ON r.company_id = ? AND r.kind = j.value ->> 0 "
+    "AND r.number = j.value ->> 1 CROSS JOIN xrefs x ON x.system_id = ? AND x.record_id = r.record_id"
+)
+
+
 @dataclass
 class Record:
     """Our canonical document now. ``origins`` has, for each field, who set it and when (milliseconds)."""
@@ -40,7 +51,10 @@ class Record:
 
 @dataclass
 class Picture:
-    """What one system is last known to hold. ``asked``: what we asked for, where it holds something else."""
+    """What one system is last known to hold. ``asked``: what we asked for, where it holds something else.
+
+    ``packed`` is the text of exactly these fields where somebody has it; who changes ``fields`` empties it.
+    """
 
     fields: Fields = field(default_factory=dict)
     asked: Fields = field(default_factory=dict)
@@ -48,13 +62,16 @@ class Picture:
     far_revision: str | None = None
     far_order: int | None = None
     seen_at: int = 0
+    packed: str = field(default="", repr=False, compare=False)
+
+
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+_NOBODY = (0, 0)
 
 
 def _pack(record: Record) -> str:
     origins = record.origins
-    return json.dumps(
-        {name: (value, *origins.get(name, (0, 0))) for name, value in record.fields.items()}, separators=(",", ":")
-    )
+    return _encode({name: (value, *origins.get(name, _NOBODY)) for name, value in record.fields.items()})
 
 
 def _unpack(text: str) -> tuple[Fields, dict[str, tuple[int, int]]]:
@@ -171,9 +188,8 @@ def write_pictures(db: Connection, system_id: int, changed: Iterable[tuple[int, 
         "present = excluded.present, far_revision = excluded.far_revision, far_order = excluded.far_order, seen_at = excluded.seen_at",
         [
             (
-                *(record_id, system_id, json.dumps(p.fields, separators=(",", ":"))),
-                *(json.dumps(p.asked, separators=(",", ":")) if p.asked else None, int(p.present)),
-                *(p.far_revision, p.far_order, p.seen_at),
+                *(record_id, system_id, p.packed or _encode(p.fields), _encode(p.asked) if p.asked else None),
+                *(p.present, p.far_revision, p.far_order, p.seen_at),
             )
             for record_id, p in changed
         ],
@@ -191,11 +207,7 @@ def far_ids(db: Connection, system_id: int, record_ids: Iterable[int]) -> dict[i
 
 def bound_to(db: Connection, company_id: int, system_id: int, kind: str, ids: Iterable[str]) -> dict[str, int]:
     """Which records a system's own ids are bound to."""
-    rows = db.execute(
-        "SELECT far_id, record_id FROM xrefs WHERE company_id = ? AND system_id = ? AND kind = ? "
-        "AND far_id IN (SELECT value FROM json_each(?))",
-        (company_id, system_id, kind, json.dumps(list(ids))),
-    )
+    rows = db.execute(BOUND_TO, (json.dumps(list(ids)), company_id, system_id, kind))
     return {str(far_id): int(record_id) for far_id, record_id in rows}
 
 
@@ -210,11 +222,7 @@ def bind(db: Connection, company_id: int, system_id: int, rows: Iterable[tuple[i
 def far_ids_of_keys(db: Connection, company_id: int, system_id: int, keys: Iterable[str]) -> dict[str, str]:
     """What a system calls these keys (short form), as far as it has them."""
     pairs = [key.partition(":")[::2] for key in keys]
-    rows = db.execute(
-        "SELECT r.kind, r.number, x.far_id FROM json_each(?) j JOIN records r ON r.company_id = ? AND r.kind = j.value ->> 0 "
-        "AND r.number = j.value ->> 1 JOIN xrefs x ON x.system_id = ? AND x.record_id = r.record_id",
-        (json.dumps(pairs), company_id, system_id),
-    )
+    rows = db.execute(FAR_IDS_OF_KEYS, (json.dumps(pairs), company_id, system_id))
     return {f"{kind}:{number}": str(far_id) for kind, number, far_id in rows}
 
 

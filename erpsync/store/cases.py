@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from erpsync.domain.exceptions import EXCEPTION_KINDS
 from erpsync.store.connection import Connection
 
-_WITHOUT_SYSTEM = 0
+ANY_OPEN = "SELECT 1 FROM exceptions WHERE state = 'open' AND company_id = ? AND kind = ? LIMIT 1"
+OPEN_SUBJECTS = (
+    "SELECT DISTINCT subject FROM exceptions WHERE state = 'open' AND company_id = ? AND kind = ? "
+    "AND subject IN (SELECT value FROM json_each(?))"
+)
+TROUBLED = (
+    "SELECT DISTINCT message_id FROM exceptions WHERE state = 'open' AND message_id IN (SELECT value FROM json_each(?))"
+)
 
 
 @dataclass(frozen=True)
@@ -84,6 +91,21 @@ def heal_message(db: Connection, message_id: int, *, now: int, how: str, by: str
         (now, by, how, message_id),
     ).fetchall()
     return [int(row[0]) for row in rows]
+
+
+def open_subjects(db: Connection, kinds: Iterable[str], *, company_id: int, subjects: Iterable[str]) -> set[tuple[str, str]]:
+    """Which of these subjects have an open case of which of these kinds: (kind, subject)."""
+    found: set[tuple[str, str]] = set()
+    for kind in kinds:
+        if db.execute(ANY_OPEN, (company_id, kind)).fetchone():
+            rows = db.execute(OPEN_SUBJECTS, (company_id, kind, json.dumps(list(subjects))))
+            found.update((kind, str(subject)) for (subject,) in rows)
+    return found
+
+
+def troubled_messages(db: Connection, message_ids: Iterable[int]) -> set[int]:
+    """Those of these messages on which an open case hangs."""
+    return {int(row[0]) for row in db.execute(TROUBLED, (json.dumps(list(message_ids)),))}
 
 
 def close_case(db: Connection, exception_id: int, *, now: int, by: str, reason: str) -> tuple[str, str, str] | None:

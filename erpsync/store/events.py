@@ -8,8 +8,15 @@ from dataclasses import dataclass
 
 from erpsync.store.connection import Connection
 
+# The index of events that can be brought back is used only where its condition is repeated.
+WAITING_FOR_SETTLEMENT = (
+    "SELECT e.event_id FROM events e WHERE e.verdict NOT IN ('accepted', 'caught_up', 'stale') AND e.verdict = 'waits' "
+    "AND e.company_id = ? AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.record_id = e.record_id AND m.target_id = e.system_id "
+    "AND m.state IN ('leased', 'unknown')) ORDER BY e.event_id LIMIT ?"
+)
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True)
 class EventRow:
     """One event to be logged. Times in milliseconds; ``raw_id`` and ``canonical_id`` point at payloads."""
 
@@ -164,12 +171,7 @@ def set_verdict(db: Connection, event_id: int, verdict: str, *, detail: str, rec
 
 def waiting_for_settlement(db: Connection, company_id: int, *, limit: int) -> list[int]:
     """Events that waited for an open try which is settled by now, oldest first."""
-    rows = db.execute(
-        "SELECT e.event_id FROM events e WHERE e.verdict = 'waits' AND e.company_id = ? AND NOT EXISTS (SELECT 1 FROM messages m "
-        "WHERE m.record_id = e.record_id AND m.target_id = e.system_id AND m.state IN ('leased', 'unknown')) "
-        "ORDER BY e.event_id LIMIT ?",
-        (company_id, limit),
-    )
+    rows = db.execute(WAITING_FOR_SETTLEMENT, (company_id, limit))
     return [int(row[0]) for row in rows]
 
 

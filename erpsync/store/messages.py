@@ -1,4 +1,4 @@
-"""Messages and lanes: offering, and keeping each lane's one head true.
+"""Messages where they stand: moved by people's acts, freed from their waits, looked up; each lane's one head kept true.
 
 A lane with unfinished messages has exactly one head, and it is the oldest. Only done and skipped leave the lane.
 Every function here runs inside the caller's transaction and tells its ``Tally`` what moved.
@@ -10,190 +10,11 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from erpsync.domain.messages import Reason, State
+from erpsync.domain.messages import State
 from erpsync.store import cases
 from erpsync.store.connection import Connection
 from erpsync.store.schema import OPEN
 from erpsync.store.totals import Tally
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """A message to be put into a lane.
-
-    ``supersedes``: it clears older ones of its record that still wait. ``cancels``: the document is cancelled and the
-    target has none of it, so it and what waits cancel out. ``filtered``: the flow's ``where`` says no.
-    """
-
-    event_id: int | None
-    target_id: int
-    flow_id: int
-    record_id: int
-    lane_key: str
-    supersedes: bool
-    stake: int = 0
-    currency: str = ""
-    cancels: bool = False
-    filtered: bool = False
-    mends: bool = False
-    waits_for_person: str = ""  # why it may not go without one
-
-
-@dataclass(slots=True)
-class _Open:
-    message_id: int
-    record_id: int
-    state: str
-    is_head: bool
-    pinned: bool
-    flow_id: int
-    stake: int
-    currency: str
-    due_at: int = 0
-
-
-def _lanes(db: Connection, company_id: int, wanted: Iterable[tuple[int, str]]) -> dict[tuple[int, str], int]:
-    pairs = list(dict.fromkeys(wanted))
-    query = (
-        "SELECT l.target_id, l.lane_key, l.lane_id FROM json_each(?) j "
-        "JOIN lanes l ON l.company_id = ? AND l.target_id = j.value ->> 0 AND l.lane_key = j.value ->> 1"
-    )
-    found = {(int(t), str(k)): int(i) for t, k, i in db.execute(query, (json.dumps(pairs), company_id))}
-    missing = [pair for pair in pairs if pair not in found]
-    if missing:
-        first = int(db.execute("SELECT COALESCE(max(lane_id), 0) + 1 FROM lanes").fetchone()[0])
-        rows = [(first + n, company_id, target, key) for n, (target, key) in enumerate(missing)]
-        db.executemany("INSERT INTO lanes (lane_id, company_id, target_id, lane_key) VALUES (?, ?, ?, ?)", rows)
-        found.update({(target, key): lane_id for lane_id, _, target, key in rows})
-    return found
-
-
-def _open_messages(db: Connection, lane_ids: Iterable[int]) -> dict[int, list[_Open]]:
-    by_lane: dict[int, list[_Open]] = {lane_id: [] for lane_id in lane_ids}
-    rows = db.execute(
-        f"SELECT m.lane_id, m.message_id, m.record_id, m.state, m.is_head, m.pinned_id IS NOT NULL, m.flow_id, m.stake, m.currency "
-        f"FROM json_each(?) j JOIN messages m ON m.lane_id = j.value AND m.state IN {OPEN} ORDER BY m.message_id",
-        (json.dumps(list(by_lane)),),
-    )
-    for lane_id, message_id, record_id, state, is_head, pinned, flow_id, stake, currency in rows:
-        by_lane[lane_id].append(
-            _Open(message_id, record_id, state, bool(is_head), bool(pinned), flow_id, stake, currency)
-        )
-    return by_lane
-
-
-def offer(db: Connection, offers: Sequence[Offer], tally: Tally, *, now: int) -> list[int]:
-    """Put messages into their lanes, in order; returns their ids. Newer ones clear older ones that may be cleared."""
-    if not offers:
-        return []
-    lanes = _lanes(db, tally.company_id, ((o.target_id, o.lane_key) for o in offers))
-    by_lane = _open_messages(db, set(lanes.values()))
-    next_id = int(db.execute("SELECT COALESCE(max(message_id), 0) + 1 FROM messages").fetchone()[0])
-    cleared: list[tuple[str, int, int, int]] = []
-    new: list[tuple[Offer, int, int, str, str, int | None]] = []
-    held: list[tuple[int, int, str]] = []
-    for n, o in enumerate(offers):
-        message_id, lane_id = next_id + n, lanes[o.target_id, o.lane_key]
-        line = by_lane[lane_id]
-        mine = [m for m in line if m.record_id == o.record_id]
-        waiting = [m for m in mine if m.state in (State.READY, State.HELD, State.DEAD) and not m.pinned]
-        if o.cancels and len(waiting) == len(mine):
-            cleared += [(Reason.CANCELLED, message_id, now, m.message_id) for m in waiting]
-            new.append(
-                (o, message_id, lane_id, State.SKIPPED, Reason.CANCELLED, waiting[-1].message_id if waiting else None)
-            )
-        else:
-            clears = waiting if o.supersedes else []
-            cleared += [(Reason.SUPERSEDED, message_id, now, m.message_id) for m in clears]
-            waiting = clears
-            if o.filtered:
-                new.append((o, message_id, lane_id, State.SKIPPED, Reason.FILTERED, None))
-            else:
-                state = State.HELD if o.waits_for_person else State.READY
-                new.append((o, message_id, lane_id, state, "", None))
-                if o.waits_for_person:
-                    held.append((message_id, o.target_id, o.waits_for_person))
-        gone = {m.message_id for m in waiting} if (o.cancels or o.supersedes) else set()
-        if gone:
-            by_lane[lane_id] = line = [m for m in line if m.message_id not in gone]
-        if new[-1][3] != State.SKIPPED:
-            line.append(_Open(message_id, o.record_id, new[-1][3], False, False, o.flow_id, o.stake, o.currency))
-    heads = [line[0] for line in by_lane.values() if line]
-    _write_offers(db, new, cleared, held, tally, now=now, heads={m.message_id for m in heads})
-    promoted = [(m.message_id,) for m in heads if m.message_id < next_id and not m.is_head]
-    db.executemany("UPDATE messages SET is_head = 1 WHERE message_id = ?", promoted)
-    return [row[1] for row in new]
-
-
-def _write_offers(
-    db: Connection,
-    new: Sequence[tuple[Offer, int, int, str, str, int | None]],
-    cleared: Sequence[tuple[str, int, int, int]],
-    held: Sequence[tuple[int, int, str]],
-    tally: Tally,
-    *,
-    now: int,
-    heads: set[int],
-) -> None:
-    fresh = {row[1] for row in new}
-    rewritten: dict[int, tuple[str, int | None]] = {
-        message_id: (reason, by) for reason, by, _, message_id in cleared if message_id in fresh
-    }
-    old = [row for row in cleared if row[3] not in fresh]
-    if old:
-        ids = json.dumps([row[3] for row in old])
-        for flow, target, state, stake, currency in db.execute(
-            "SELECT flow_id, target_id, state, stake, currency FROM messages WHERE message_id IN (SELECT value FROM json_each(?))",
-            (ids,),
-        ):
-            tally.move(
-                flow_id=flow, target_id=target, before=state, after=State.SKIPPED, stake=stake, currency=currency
-            )
-        db.executemany(
-            "UPDATE messages SET state = 'skipped', is_head = 0, reason = ?, superseded_by = ?, state_at = ? WHERE message_id = ?",
-            old,
-        )
-        db.execute("DELETE FROM waits WHERE message_id IN (SELECT value FROM json_each(?))", (ids,))
-        for _, newer, _, message_id in old:
-            cases.heal_message(db, message_id, now=now, how=f"superseded by message {newer}")
-    rows = []
-    for o, message_id, lane_id, offered, why, named in new:
-        cleared_by = rewritten.get(message_id)  # by a later one of this very batch
-        state = offered if cleared_by is None else State.SKIPPED
-        reason, by = cleared_by if cleared_by is not None else (why, named)
-        tally.move(
-            flow_id=o.flow_id, target_id=o.target_id, before=None, after=state, stake=o.stake, currency=o.currency
-        )
-        if o.filtered:
-            tally.happened(at=now, flow_id=o.flow_id, system_id=o.target_id, outcome="filtered")
-        rows.append(
-            (
-                *(
-                    message_id,
-                    tally.company_id,
-                    o.event_id,
-                    o.target_id,
-                    lane_id,
-                    o.flow_id,
-                    o.record_id,
-                    state,
-                    int(message_id in heads),
-                    now,
-                    reason,
-                    by,
-                ),
-                *(o.stake, o.currency, int(o.mends), now, now),
-            )
-        )
-    db.executemany(
-        "INSERT INTO messages (message_id, company_id, event_id, target_id, lane_id, flow_id, record_id, state, is_head, due_at, reason, "
-        "superseded_by, stake, currency, mends, accepted_at, state_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        rows,
-    )
-    db.executemany(
-        "INSERT INTO waits (message_id, reason, target_id, waits_on, since) VALUES (?, 'person', ?, ?, ?)",
-        [(message_id, target, why, now) for message_id, target, why in held if message_id not in rewritten],
-    )
 
 
 PROMOTE = (
@@ -314,6 +135,18 @@ def release_waits(db: Connection, target_id: int, waits_on: str, tally: Tally, *
         )
         ready.append(message_id)
     return ready
+
+
+def release_waits_for(db: Connection, target_id: int, keys: Sequence[str], tally: Tally, *, now: int) -> list[int]:
+    """A target has got the documents of these keys: what was held for them is ready; returns the messages' ids."""
+    if not keys:
+        return []
+    rows = db.execute(
+        "SELECT DISTINCT waits_on FROM waits WHERE target_id = ? AND reason = 'parent' "
+        "AND waits_on IN (SELECT value FROM json_each(?))",
+        (target_id, json.dumps(list(keys))),
+    ).fetchall()
+    return [freed for (key,) in rows for freed in release_waits(db, target_id, key, tally, now=now)]
 
 
 def open_tries(db: Connection, target_id: int, record_ids: Iterable[int]) -> dict[int, dict[str, object]]:

@@ -16,7 +16,7 @@ from erpsync.store import cases
 from erpsync.store.books import Picture, pictures_for, write_pictures
 from erpsync.store.cases import Case
 from erpsync.store.connection import Connection
-from erpsync.store.messages import promote, release_waits
+from erpsync.store.messages import promote, release_waits_for
 from erpsync.store.totals import Tally
 
 
@@ -192,14 +192,8 @@ def _write_books(db: Connection, ours: Sequence[Outcome], tally: Tally, report: 
         write_pictures(db, target_id, pictures)
     _bind(db, [o for o in known if o.present and o.far_id], tally, now=now)
     for target_id in {o.target_id for o in known}:
-        keys = {o.key for o in known if o.target_id == target_id and o.present}
-        rows = db.execute(
-            "SELECT DISTINCT waits_on FROM waits WHERE target_id = ? AND reason = 'parent' "
-            "AND waits_on IN (SELECT value FROM json_each(?))",
-            (target_id, json.dumps(list(keys))),
-        ).fetchall()
-        for (waits_on,) in rows:
-            report.freed += release_waits(db, target_id, waits_on, tally, now=now)
+        keys = sorted({o.key for o in known if o.target_id == target_id and o.present})
+        report.freed += release_waits_for(db, target_id, keys, tally, now=now)
 
 
 def _repaint(picture: Picture, o: Outcome) -> None:

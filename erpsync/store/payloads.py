@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from erpsync.errors import NotFound
 from erpsync.store.connection import Connection
 
 _AT_ONCE = 500
+_PUT = "INSERT INTO payloads (payload_id, hash, content) VALUES (?, ?, ?) ON CONFLICT (hash) DO NOTHING"
 _FIND = "SELECT payload_id FROM payloads WHERE hash = ?"
 
 
@@ -31,21 +32,24 @@ def put(db: Connection, content: bytes) -> int:
 def put_many(db: Connection, contents: Sequence[bytes]) -> list[int]:
     """The payload_ids of these contents, in their order; equal contents have one id."""
     hashes = [digest(content) for content in contents]
-    missing = dict(zip(hashes, contents, strict=True))
-    wanted = list(missing)
+    ids = put_hashed(db, dict(zip(hashes, contents, strict=True)))
+    return [ids[hash_] for hash_ in hashes]
+
+
+def put_hashed(db: Connection, contents: Mapping[bytes, bytes]) -> dict[bytes, int]:
+    """The payload_id of each content by its hash, which is ``digest`` of it; stored where it was not there."""
+    (last,) = db.execute("SELECT ifnull(max(payload_id), 0) FROM payloads").fetchone()
+    # Numbered here: nobody else writes during a transaction. Nearly always all of them are new.
+    rows = [(n, hash_, content) for n, (hash_, content) in enumerate(contents.items(), start=last + 1)]
+    if db.executemany(_PUT, rows).rowcount == len(rows):
+        return {hash_: payload_id for payload_id, hash_, _ in rows}
     ids: dict[bytes, int] = {}
-    for start in range(0, len(wanted), _AT_ONCE):
-        some = wanted[start : start + _AT_ONCE]
+    hashes = list(contents)
+    for start in range(0, len(hashes), _AT_ONCE):
+        some = hashes[start : start + _AT_ONCE]
         marks = ", ".join("?" * len(some))
         ids.update(db.execute(f"SELECT hash, payload_id FROM payloads WHERE hash IN ({marks})", some).fetchall())
-    for hash_ in ids:
-        del missing[hash_]
-    if missing:  # numbered here: nobody else writes during a transaction
-        (last,) = db.execute("SELECT ifnull(max(payload_id), 0) FROM payloads").fetchone()
-        ids.update((hash_, last + n) for n, hash_ in enumerate(missing, start=1))
-        rows = [(ids[hash_], hash_, content) for hash_, content in missing.items()]
-        db.executemany("INSERT INTO payloads (payload_id, hash, content) VALUES (?, ?, ?)", rows)
-    return [ids[hash_] for hash_ in hashes]
+    return ids
 
 
 def get(db: Connection, payload_id: int) -> bytes:

@@ -36,6 +36,12 @@ class Tally:
             row[0] += 1
             row[1] += stake
 
+    def arrived(self, *, flow_id: int, target_id: int, state: str, n: int, stake: int, currency: str) -> None:
+        """``n`` new messages in a state, with ``stake`` between them."""
+        row = self._totals[flow_id, target_id, state, currency]
+        row[0] += n
+        row[1] += stake
+
     def happened(self, *, at: int, flow_id: int, system_id: int, outcome: str, took_us: int = 0, n: int = 1) -> None:
         """Something was done ``n`` times; ``at`` in milliseconds, ``took_us`` in microseconds for each."""
         key = (at // 60_000, flow_id, system_id, outcome)

@@ -335,13 +335,13 @@ def test_a_file_that_changes_while_it_is_copied_is_left_alone(office: Office, mo
         ("[" * 100_000, "", "is nested too deep"),
         ('["A-2"]', "", "is no JSON object"),
         ('{"sku": "A-2"', "", "is not JSON"),
-        ('{"sku": "A-2", "price": 1e1000000}', "A-2", "price is out of range"),
+        ('{"sku": "A-2", "price": 1e1000000}', "A-2", "1E+1000000 is out of range"),
         ('{"sku": "A-2", "price": ' + "9" * 5_000 + "}", "A-2", "is not JSON"),
-        ('{"sku": "A-2", "price": true}', "A-2", "price is not a number"),
-        ('{"sku": "A-2", "price": 0.30000000000000004}', "A-2", "price has more than six decimals"),
+        ('{"sku": "A-2", "price": true}', "A-2", "true is not a number"),
+        ('{"sku": "A-2", "price": 0.30000000000000004}', "A-2", "0.30000000000000004 has more than six decimals"),
         ('{"sku": "A-2", "name": "\\ud800"}', "A-2", "is not JSON"),
-        ('{"sku": "A-2", "active": "yes"}', "A-2", "active is neither true nor false"),
-        ('{"sku": {"a": 1}}', "", "sku is not a text"),
+        ('{"sku": "A-2", "active": "yes"}', "A-2", '"yes" is neither true nor false'),
+        ('{"sku": {"a": 1}}', "", '{"a": 1} is not a text'),
     ],
 )
 def test_a_json_line_that_is_wrong_refuses_that_line_alone(office: Office, line: str, number: str, why: str) -> None:

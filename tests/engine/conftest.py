@@ -32,7 +32,8 @@ def make_books(tmp_path: Path) -> Iterator[MakeBooks]:
         for target in targets:
             systems[target] = FarSystem(target, wms if target == "wms" else Once.IDEMPOTENT, clock)
         flows = tuple(
-            Flow(name=f"{kind}s", kind=kind, source="erp", targets=tuple(targets), watch=watch, where=where) for kind in kinds
+            Flow(name=f"{kind}s", kind=kind, source="erp", targets=tuple(targets), watch=watch, where=where)
+            for kind in kinds
         )
         folder = tmp_path / f"books-{len(made)}"
         folder.mkdir()

@@ -126,9 +126,14 @@ class FarSystem:
 
     def capabilities(self) -> Capabilities:
         return Capabilities(
-            reads={k: Reads(changes=self.changes_offered, scan=True, one=self.reads_one, ordered=self.ordered) for k in self.kinds},
+            reads={
+                k: Reads(changes=self.changes_offered, scan=True, one=self.reads_one, ordered=self.ordered)
+                for k in self.kinds
+            },
             writes={
-                k: Writes(self.once, fields=self.carries.get(k), finds=self._finds, key_life=self.key_life, removes=True)
+                k: Writes(
+                    self.once, fields=self.carries.get(k), finds=self._finds, key_life=self.key_life, removes=True
+                )
                 for k in self.kinds
             },
         )
@@ -179,7 +184,9 @@ class FarSystem:
         }
         body = json.dumps(content, sort_keys=True, default=json_default).encode()
         verb = "PATCH" if item.far_id else "POST"
-        return Prepared(item.kind, item.number, f"{verb} /{item.kind}", (), body, item.far_id, item.once_key, item.far_revision)
+        return Prepared(
+            item.kind, item.number, f"{verb} /{item.kind}", (), body, item.far_id, item.once_key, item.far_revision
+        )
 
     async def write(self, batch: Sequence[Prepared]) -> Sequence[Receipt]:
         return [await self._write(prepared) for prepared in batch]
@@ -230,7 +237,12 @@ class FarSystem:
     async def find(self, kind: str, number: str) -> Sequence[Receipt]:
         self.finds_made.append((kind, number))
         return [
-            Receipt(far_id=far.far_id, far_revision=Revision(str(far.revision), far.revision), holds=dict(far.fields), number=number)
+            Receipt(
+                far_id=far.far_id,
+                far_revision=Revision(str(far.revision), far.revision),
+                holds=dict(far.fields),
+                number=number,
+            )
             for far in self.kept(kind, number)
             if far.visible
         ]

@@ -61,7 +61,9 @@ class Books:
             name="test",
             store=self.store.path,
             systems={
-                name: System(name=name, role="other", adapter="test", limits=self.limits, retry=self.retry, breaker=self.breaker)
+                name: System(
+                    name=name, role="other", adapter="test", limits=self.limits, retry=self.retry, breaker=self.breaker
+                )
                 for name in self.systems
             },
             owners=self.owners,
@@ -74,7 +76,9 @@ class Books:
 
     def sync(self, *kinds: str, full: bool = False, to: Sequence[str] = (), seconds: float = 5) -> SyncReport:
         """Carry documents now."""
-        return asyncio.run(sync(self, kinds=kinds or self.carried, full=full, to=to, timeout=timedelta(seconds=seconds)))
+        return asyncio.run(
+            sync(self, kinds=kinds or self.carried, full=full, to=to, timeout=timedelta(seconds=seconds))
+        )
 
     @property
     def carried(self) -> tuple[str, ...]:
@@ -103,7 +107,10 @@ class Books:
 
     def open_cases(self) -> list[tuple[str, str]]:
         """(kind, subject) of every open exception."""
-        return [(str(k), str(s)) for k, s in self.rows("SELECT kind, subject FROM exceptions WHERE state = 'open' ORDER BY 1, 2")]
+        return [
+            (str(k), str(s))
+            for k, s in self.rows("SELECT kind, subject FROM exceptions WHERE state = 'open' ORDER BY 1, 2")
+        ]
 
     def verdicts(self) -> list[str]:
         """The verdict of every event, oldest first."""

@@ -179,7 +179,12 @@ def test_a_clerks_change_that_comes_with_our_own_is_seen_and_mended(make_books):
     books.clock.turn(seconds=5)
     books.sync()
     assert books.open_cases() == [("ownership_refused", "item:SKU-1")]
-    assert wms.kept("item", "SKU-1")[0].fields == {"sku": "SKU-1", "name": "Drill", "price": 12_000_000, "currency": "USD"}
+    assert wms.kept("item", "SKU-1")[0].fields == {
+        "sku": "SKU-1",
+        "name": "Drill",
+        "price": 12_000_000,
+        "currency": "USD",
+    }
     wms.keep("item", sku="SKU-1", name="Dril")
     books.clock.turn(seconds=5)
     books.sync()
@@ -189,7 +194,12 @@ def test_a_clerks_change_that_comes_with_our_own_is_seen_and_mended(make_books):
 def test_create_and_cancel_that_both_wait_cancel_out(make_books):
     books = make_books(kinds=("order",))
     erp, wms = books.systems["erp"], books.systems["wms"]
-    order = {"number": "SO-1", "customer": "CU-1", "currency": "USD", "lines": [{"line": "1", "sku": "SKU-1", "quantity": 1}]}
+    order = {
+        "number": "SO-1",
+        "customer": "CU-1",
+        "currency": "USD",
+        "lines": [{"line": "1", "sku": "SKU-1", "quantity": 1}],
+    }
     erp.keep("order", **order)
     books.sync()
     erp.keep("order", **order, cancelled=True)
@@ -306,7 +316,11 @@ def test_a_lost_compare_and_set_is_read_again_and_decided_anew(make_books):
     item(books)
     books.sync()
     item(books, price="12")
-    wms.answers.append(Answer(Conflict("412: changed meanwhile", code="http_412"), then=lambda: wms.keep("item", sku="SKU-1", name="Dril")))
+    wms.answers.append(
+        Answer(
+            Conflict("412: changed meanwhile", code="http_412"), then=lambda: wms.keep("item", sku="SKU-1", name="Dril")
+        )
+    )
     books.clock.turn(minutes=6)
     books.run(once=True)
     books.clock.turn(seconds=5)

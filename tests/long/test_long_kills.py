@@ -58,7 +58,9 @@ class Crew:
 def practice(tmp_path):
     with Simulation(tmp_path / "sim", seed=5) as sim:
         limits = {"timeout": '"1s"', "deadline": '"1s"', "settle_after": '"1s"', "concurrency": str(BLIND_IN_FLIGHT)}
-        settings = '[retry]\nfirst = "100ms"\nlongest = "1s"\ntries = 60\n[breaker]\nprobe = "200ms"\nprobe_longest = "500ms"'
+        settings = (
+            '[retry]\nfirst = "100ms"\nlongest = "1s"\ntries = 60\n[breaker]\nprobe = "200ms"\nprobe_longest = "500ms"'
+        )
         flows = ("items", "customers", "orders", "levels", "shipments", "movements")
         yield Practice(tmp_path / "erpsync", sim, flows=flows, settings=settings, limits=limits)
 
@@ -95,8 +97,18 @@ def test_fifty_kills_of_three_workers_lose_and_double_nothing(practice):
     crew = Crew(practice)
     killed, made = 0, 10
     for moment in moments:
-        control.post("seed", system="erp", seed=3, items=4, customers=2, orders=3, start={"items": made, "customers": made, "orders": made})
-        control.post("seed", system="wms", seed=3, movements=2, shipments=1, start={"movements": made, "shipments": made})
+        control.post(
+            "seed",
+            system="erp",
+            seed=3,
+            items=4,
+            customers=4,
+            orders=4,
+            start={"items": made, "customers": made, "orders": made},
+        )
+        control.post(
+            "seed", system="wms", seed=3, movements=2, shipments=1, start={"movements": made, "shipments": made}
+        )
         made += 4
         if moment == "random":
             time.sleep(rng.random() * 0.8)
@@ -113,7 +125,9 @@ def test_fifty_kills_of_three_workers_lose_and_double_nothing(practice):
     control.faults("all", reset=True)
     time.sleep(3)
     questions = questions_by_worker(practice)
-    assert max(questions.values(), default=0) <= BLIND_IN_FLIGHT, "a crash leaves no more questions than it had in flight"
+    assert max(questions.values(), default=0) <= BLIND_IN_FLIGHT, (
+        "a crash leaves no more questions than it had in flight"
+    )
     kinds = ("item", "customer", "order", "stock", "shipment", "movement")
     creates_before = creates(control.requests("wms"))
     for _ in range(12):
@@ -136,7 +150,9 @@ def test_fifty_kills_of_three_workers_lose_and_double_nothing(practice):
         keys[request["key"]].add(request["body_sha256"])
     assert max(len(bodies) for bodies in keys.values()) == 1
     assert len(control.get("kills")["kills"]) == KILLS_ON_RECEIVING + KILLS_ON_ANSWERING
-    print(f"{killed} kills, {sum(questions.values())} questions at the blind warehouse, {sum(creates_before.values())} creates at the blind warehouse")
+    print(
+        f"{killed} kills, {sum(questions.values())} questions at the blind warehouse, {sum(creates_before.values())} creates at the blind warehouse"
+    )
 
 
 def creates(requests):

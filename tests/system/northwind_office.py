@@ -32,10 +32,11 @@ class Office(Practice):
         shutil.copy(FIXTURE, self.landscape)
         self.tables = folder / "data" / "northwind"
         self.published = Path(os.environ["ERPSYNC_REAL_DATA"]) / "northwind"
-        self.tables.mkdir(parents=True)
         self._clock = 1_000_000_000
-        for name in (PRODUCTS, CUSTOMERS, ORDERS, LINES):
-            self.put(name, (self.published / name).read_bytes())
+        if not self.tables.exists():
+            self.tables.mkdir(parents=True)
+            for name in (PRODUCTS, CUSTOMERS, ORDERS, LINES):
+                self.mend(name)
         for system in TARGETS:
             self.environ[f"ERPSYNC_{system.upper()}_URL"] = sim.url(system)
             self.environ[f"ERPSYNC_{system.upper()}_SECRET"] = sim.secret(system)
@@ -59,6 +60,12 @@ class Office(Practice):
         kept = [row for row in rows if row.split(",")[0] not in firsts]
         assert len(kept) == len(rows) - len(firsts)
         self.put(name, "".join(kept).encode())
+
+    def keep_orders(self, n: int) -> None:
+        """Leave the first orders alone in the tables, with their lines: enough for what they are to show."""
+        orders = [row["OrderID"] for row in self.rows(ORDERS)]
+        for name in (ORDERS, LINES):
+            self.drop(name, *[row["OrderID"] for row in self.rows(name) if row["OrderID"] in orders[n:]])
 
     def mend(self, name: str) -> None:
         """Put a table back as its maker published it."""

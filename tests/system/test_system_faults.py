@@ -58,7 +58,11 @@ def night(tmp_path_factory):
 def test_the_night_ends_well_and_nothing_is_unaccounted_for(night):
     practice, told = night
     assert told["last"].code == 0, told["last"].out + told["last"].err
-    open_ones = [(m["key"], m["system"], m["state"], m["error"]) for m in practice.messages() if m["state"] not in ("done", "skipped")]
+    open_ones = [
+        (m["key"], m["system"], m["state"], m["error"])
+        for m in practice.messages()
+        if m["state"] not in ("done", "skipped")
+    ]
     assert open_ones == []
     assert practice.run("store", "verify").code == 0
     state = {system: practice.sim.control.state(system) for system in ("erp", "shop", "wms")}
@@ -67,7 +71,10 @@ def test_the_night_ends_well_and_nothing_is_unaccounted_for(night):
         assert {kind: state[system]["documents"][kind] for kind in ("item", "customer", "order")} == {
             kind: state["erp"]["documents"][kind] for kind in ("item", "customer", "order")
         }
-    assert {kind: state["erp"]["documents"][kind] for kind in ("shipment", "movement")} == {"shipment": 12, "movement": 24}
+    assert {kind: state["erp"]["documents"][kind] for kind in ("shipment", "movement")} == {
+        "shipment": 12,
+        "movement": 24,
+    }
 
 
 def test_the_faults_were_really_met(night):
@@ -122,7 +129,10 @@ def test_what_arrived_is_what_the_owner_says(night):
     for system in ("shop", "wms"):
         theirs = {found["number"]: found["fields"] for found in control.documents(system, "item")}
         for number, fields in ours.items():
-            assert (theirs[number]["price"], theirs[number]["name"]) == (fields["price"], fields["name"]), (system, number)
+            assert (theirs[number]["price"], theirs[number]["name"]) == (fields["price"], fields["name"]), (
+                system,
+                number,
+            )
 
 
 def test_lanes_were_served_in_order(night):

@@ -13,7 +13,7 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.fields import FieldInfo
 
 from erpsync.adapters.files.options import Cell, ColumnOptions, KindOptions, unknown_name
-from erpsync.adapters.files.table import MISSING, Source, Table, at, line_model
+from erpsync.adapters.files.table import MISSING, Source, Table, at, line_model, shown
 from erpsync.domain.document import LINES, Document, flatten, read_document
 from erpsync.domain.kinds import Kind
 from erpsync.errors import BadDocument, LandscapeError
@@ -168,9 +168,10 @@ class RowMapping:
                 index, _, name = rest.partition(".")
                 stands = lines[int(index)] if index.isdigit() and int(index) < len(lines) else source
                 column = self._lines.column(name)
-            text = error.message.removeprefix(error.field)
+            cell = stands.cells.get(column)
+            subject = shown(cell) if cell not in (None, "") else column or error.field
             raise BadDocument(
-                f"{column or error.field}{text}",
+                f"{subject}{error.message.removeprefix(error.field)}",
                 field=error.field,
                 place=stands.place(column or error.field),
                 number=number,

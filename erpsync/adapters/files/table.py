@@ -5,6 +5,7 @@ Its one rule: a cell that cannot be read is told with its place, ``orders.csv:17
 
 from __future__ import annotations
 
+import json
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from erpsync.domain.document import LINES, Document
 from erpsync.errors import BadDocument, LandscapeError
 
 MISSING = object()
+_SHOWN = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ class Table:
             if cell in self._nulls and cell not in codes:
                 cell = None
         if cell is None and field in self._required:
-            raise BadDocument(f"{column} is empty", field=field, place=source.place(column))
+            raise BadDocument("the cell is empty", field=field, place=source.place(column))
         if cell is None or cell is MISSING:
             return cell
         return _read(read, cell, field=field, column=column, source=source)
@@ -125,7 +127,15 @@ def _read(read: Reader, cell: Any, *, field: str, column: str, source: Source) -
     try:
         return read(cell)
     except ValueError as error:
-        raise BadDocument(f"{column} {error}", field=field, place=source.place(column)) from None
+        raise BadDocument(f"{shown(cell)} {error}", field=field, place=source.place(column)) from None
+
+
+def shown(cell: Any) -> str:
+    """A cell as an error names it: a text quoted, what is long cut, with its length."""
+    if isinstance(cell, str):
+        return f'"{cell}"' if len(cell) <= _SHOWN else f'"{cell[:_SHOWN]}..." ({len(cell):,})'
+    text = json.dumps(cell, default=str) if isinstance(cell, dict | list | bool) else str(cell)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}... ({len(text):,})"
 
 
 def _type(model: type[BaseModel], name: str) -> type:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from erpsync.domain.messages import Once
@@ -41,7 +41,7 @@ class _Target:
 class Feeder:
     """Claims and dispatches. ``idle`` is true when this worker has nothing in its hands."""
 
-    def __init__(self, context: Context, sender: Sender, *, ended: Callable[[], None]) -> None:
+    def __init__(self, context: Context, sender: Sender, *, targets: Sequence[str], ended: Callable[[], None]) -> None:
         self._context = context
         self._sender = sender
         self._ended = ended

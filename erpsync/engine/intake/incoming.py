@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,6 +11,9 @@ from erpsync.adapters.protocol import Told
 from erpsync.domain.document import Fields, flatten
 from erpsync.domain.kinds import Kind, kind_named
 from erpsync.store.connection import ms
+from erpsync.store.payloads import digest
+
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
 @dataclass(slots=True)
@@ -25,6 +27,7 @@ class Incoming:
     canonical: bytes
     content_hash: bytes
     raw: bytes
+    raw_hash: bytes
     far_id: str
     removed: bool
     far_revision: str | None
@@ -62,15 +65,17 @@ def _receive(told: Told, read_at: int, whole_scan: bool) -> Incoming:
         fields = flatten(told.document)
         number = kind.number(fields)
         tells_lines = "lines" in told.document.model_fields_set
-    canonical = json.dumps(fields, sort_keys=True, separators=(",", ":")).encode() if fields else b""
+    canonical = _canonical(fields).encode() if fields else b""
+    raw_hash = digest(told.raw)
     return Incoming(
         kind=kind,
         number=number,
         fields=fields,
         tells_lines=tells_lines,
         canonical=canonical,
-        content_hash=hashlib.sha256(canonical or told.raw).digest(),
+        content_hash=digest(canonical) if canonical else raw_hash,
         raw=told.raw,
+        raw_hash=raw_hash,
         far_id=told.far_id,
         removed=told.removed,
         far_revision=told.revision.text if told.revision else None,

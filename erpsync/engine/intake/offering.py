@@ -12,17 +12,21 @@ from erpsync.engine.routes import Route, Routes
 from erpsync.store import books
 from erpsync.store.books import Picture, Record
 from erpsync.store.connection import Connection, moment
-from erpsync.store.messages import Offer, offer
+from erpsync.store.offers import Offer, offer
 from erpsync.store.totals import Tally
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Change:
-    """A record that changed, the event that changed it, and the source's time of it (milliseconds)."""
+    """A record that changed, the event that changed it, and the source's time of it (milliseconds).
+
+    ``is_new``: no system but the one that told it can have anything of it yet.
+    """
 
     record: Record
     event_id: int | None
     at: int | None
+    is_new: bool = False
 
 
 def offer_changes(
@@ -39,12 +43,12 @@ def offer_changes(
     """Offer changed records to the targets of their flows, and records that must be mended back to ``source``."""
     offers: list[Offer] = []
     if changes:
-        for route in routes.leaving(source, changes[0].record.kind):
-            offers += _for_route(db, routes, route, changes, now=now, restored_at=restored_at)
+        leaving = routes.leaving(source, changes[0].record.kind)
+        offers += _for_routes(db, routes, leaving, changes, now=now, restored_at=restored_at)
     if mends:
         back = routes.reaching(source, mends[0].record.kind)
         if back is not None:
-            offers += _for_route(db, routes, back, mends, now=now, restored_at=None, mending=True)
+            offers += _for_routes(db, routes, [back], mends, now=now, restored_at=None, mending=True)
     return offer(db, offers, tally, now=now)
 
 
@@ -52,47 +56,64 @@ def offer_changes_to(
     db: Connection, routes: Routes, route: Route, changes: Sequence[Change], tally: Tally, *, now: int
 ) -> list[int]:
     """Offer records to one target."""
-    return offer(db, _for_route(db, routes, route, changes, now=now, restored_at=None), tally, now=now)
+    return offer(db, _for_routes(db, routes, [route], changes, now=now, restored_at=None), tally, now=now)
 
 
-def _for_route(
+def _for_routes(
     db: Connection,
     routes: Routes,
-    route: Route,
+    among: Sequence[Route],
     changes: Sequence[Change],
     *,
     now: int,
     restored_at: int | None,
     mending: bool = False,
 ) -> list[Offer]:
-    record_ids = [change.record.record_id for change in changes]
-    held = books.pictures(db, route.target_id, record_ids)
-    bound = books.far_ids(db, route.target_id, record_ids)
-    offers = []
-    for change in changes:
-        record = change.record
-        picture = held.get(record.record_id)
-        if not _needs(route, record, picture):
-            continue
-        there = record.record_id in bound
-        stake = route.kind.stake(record.fields) or (0, "")
-        offers.append(
-            Offer(
-                event_id=change.event_id,
-                target_id=route.target_id,
-                flow_id=route.flow_id,
-                record_id=record.record_id,
-                lane_key=_lane_key(routes, route.kind.lane(record.number, record.fields)),
-                supersedes=route.kind.supersedes is Supersedes.ALWAYS
-                or (route.kind.supersedes is Supersedes.UNTIL_THERE and not there),
-                stake=stake[0],
-                currency=stake[1],
-                cancels=not there and (route.kind.cancelled(record.fields) or record.removed),
-                filtered=not record.removed and not route.lets_through(record.fields, now=moment(now)),
-                mends=mending,
-                waits_for_person=_after_restore(route, change, there=there, restored_at=restored_at),
-            )
+    """The offers of records of one kind, route by route."""
+    if not among:
+        return []
+    kind, at = among[0].kind, moment(now)
+    known = [change.record.record_id for change in changes if not change.is_new]
+    facts = [
+        (
+            change,
+            change.record,
+            _lane_key(routes, kind.lane(change.record.number, change.record.fields)),
+            kind.stake(change.record.fields) or (0, ""),
+            change.record.removed or kind.cancelled(change.record.fields),
         )
+        for change in changes
+    ]
+    offers = []
+    for route in among:
+        held = books.pictures(db, route.target_id, known) if known else {}
+        bound = books.far_ids(db, route.target_id, known) if known else {}
+        for change, record, lane_key, (stake, currency), is_off in facts:
+            record_id = record.record_id
+            if not _needs(route, record, held.get(record_id)):
+                continue
+            there = record_id in bound
+            offers.append(
+                Offer(
+                    event_id=change.event_id,
+                    target_id=route.target_id,
+                    flow_id=route.flow_id,
+                    record_id=record_id,
+                    lane_key=lane_key,
+                    supersedes=kind.supersedes is Supersedes.ALWAYS
+                    or (kind.supersedes is Supersedes.UNTIL_THERE and not there),
+                    stake=stake,
+                    currency=currency,
+                    cancels=is_off and not there,
+                    filtered=route.where is not None
+                    and not record.removed
+                    and not route.lets_through(record.fields, now=at),
+                    mends=mending,
+                    waits_for_person=""
+                    if restored_at is None
+                    else _after_restore(route, change, there=there, restored_at=restored_at),
+                )
+            )
     return offers
 
 

@@ -13,6 +13,7 @@ from erpsync.store import books, cases, events
 from erpsync.store.cases import Case
 from erpsync.store.connection import Connection
 from erpsync.store.events import EventRow
+from erpsync.store.payloads import digest
 
 MOST = 50
 MOST_PERCENT = 5
@@ -57,6 +58,7 @@ def removal(kind: Kind, number: str, *, read_at: int, event_id: int | None = Non
         canonical=b"",
         content_hash=b"",
         raw=b"",
+        raw_hash=digest(b""),
         far_id="",
         removed=True,
         far_revision=None,

@@ -1,0 +1,170 @@
+"""One page of what a system told, while it is decided: what the books hold of it, read once, and what it will change.
+
+A page is of one kind from one system. Rule: each decision is seen by the next, so a key told twice in one page is told
+twice in order; nothing is written before the whole page is decided, but for exceptions and what is rare.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from erpsync.domain.events import Verdict
+from erpsync.domain.kinds import Kind
+from erpsync.engine.intake.incoming import Incoming
+from erpsync.engine.intake.offering import Change
+from erpsync.engine.routes import Routes
+from erpsync.store import books, cases, events
+from erpsync.store.books import Picture, Record
+from erpsync.store.cases import Case
+from erpsync.store.connection import Connection
+from erpsync.store.events import EventRow
+from erpsync.store.messages import open_tries
+from erpsync.store.totals import Tally
+
+_HEALED_BY_TELLING = ("contract_violation", "unknown_key")
+
+
+@dataclass
+class Applied:
+    """What a page came to. ``records`` are those the system was seen to hold."""
+
+    verdicts: Counter[str] = field(default_factory=Counter)
+    offered: list[int] = field(default_factory=list)
+    records: set[int] = field(default_factory=set)
+    numbers: set[str] = field(default_factory=set)
+    changed: int = 0
+
+
+@dataclass(slots=True)
+class Page:
+    """The state of one page. ``fresh``: ids of its new records. ``troubled``: (kind, subject) of open cases it may heal."""
+
+    db: Connection
+    routes: Routes
+    system: str
+    system_id: int
+    kind: Kind
+    owns: bool
+    now: int
+    tally: Tally
+    records: dict[str, Record]
+    by_id: dict[int, Record]
+    pictures: dict[int, Picture]
+    far: dict[int, str]
+    bound: dict[str, int]
+    tries: dict[int, dict[str, object]]
+    troubled: set[tuple[str, str]]
+    next_event: int
+    next_record: int
+    report: Applied = field(default_factory=Applied)
+    rows: list[tuple[EventRow, Incoming]] = field(default_factory=list)
+    fresh: dict[int, Record] = field(default_factory=dict)
+    touched: dict[int, Record] = field(default_factory=dict)
+    repainted: dict[int, Picture] = field(default_factory=dict)
+    bindings: list[tuple[int, str, str]] = field(default_factory=list)
+    seen: list[tuple[str, bytes, int]] = field(default_factory=list)
+    repeats: list[int] = field(default_factory=list)
+    changes: dict[int, Change] = field(default_factory=dict)
+    mends: dict[int, Change] = field(default_factory=dict)
+
+    @property
+    def owner(self) -> str | None:
+        """The system of record for the page's kind."""
+        return self.routes.owner(self.kind.name)
+
+    def log(self, inc: Incoming, verdict: Verdict, *, record: Record | None = None, detail: str = "") -> int:
+        """Put it into the event log (or give a kept event its new verdict); returns the event's id."""
+        self.report.verdicts[verdict] += 1
+        record_id = record.record_id if record is not None else None
+        if inc.event_id is not None:
+            events.set_verdict(self.db, inc.event_id, verdict, detail=detail, record_id=record_id)
+            return inc.event_id
+        event_id = self.next_event
+        self.next_event += 1
+        row = EventRow(
+            event_id=event_id,
+            kind=self.kind.name,
+            verdict=verdict,
+            received_at=inc.read_at,
+            record_id=record_id,
+            number=inc.number,
+            far_id=inc.far_id,
+            far_revision=inc.far_revision,
+            far_order=inc.far_order,
+            source_event_id=inc.source_event_id or None,
+            removed=inc.removed,
+            sent=bool(inc.source_event_id),
+            at=inc.at,
+            zone=inc.zone,
+            detail=detail,
+        )
+        self.rows.append((row, inc))
+        return event_id
+
+    def open_case(
+        self, kind: str, inc: Incoming, text: str, event_id: int, record: Record | None = None, **evidence: object
+    ) -> None:
+        """Open an exception about what was told; what is told after it in this page can heal it."""
+        subject = record.key if record is not None else (inc.key if inc.number else f"system:{self.system}")
+        case = Case(
+            kind,
+            subject,
+            text,
+            system_id=self.system_id,
+            record_id=record.record_id if record is not None and record.record_id not in self.fresh else None,
+            event_id=None,
+            evidence={"event": event_id, "far_id": inc.far_id, **evidence},
+        )
+        cases.open_case(self.db, case, company_id=self.routes.company_id, now=self.now)
+        self.troubled.add((kind, subject))
+
+    def heal(self, kind: str, record: Record, how: str, *, system_id: int | None = None) -> None:
+        """Close the open cases of a kind about a record, if there are any."""
+        if (kind, record.key) in self.troubled:
+            company_id = self.routes.company_id
+            cases.heal(
+                self.db, kind, company_id=company_id, now=self.now, how=how, subject=record.key, system_id=system_id
+            )
+
+    def was_seen(self, key: str) -> bool:
+        """Whether this was told before: in this page, or kept from an earlier one."""
+        return any(known == key for known, _, _ in self.seen) or bool(
+            events.seen_before(self.db, self.routes.company_id, self.system_id, [key])
+        )
+
+
+def open_page(db: Connection, routes: Routes, system: str, batch: Sequence[Incoming], *, now: int) -> Page:
+    """What the books hold of a page, read once for all of it."""
+    company_id, system_id, kind = routes.company_id, routes.names.systems[system], batch[0].kind
+    far_ids = [inc.far_id for inc in batch if inc.far_id]
+    numbers = {inc.number for inc in batch if inc.number}
+    bound = books.bound_to(db, company_id, system_id, kind.name, far_ids) if far_ids else {}
+    records = books.records_named(db, company_id, kind.name, numbers)
+    by_id = {record.record_id: record for record in records.values()}
+    if missing := set(bound.values()) - set(by_id):
+        for record in books.records_by_id(db, missing).values():
+            by_id[record.record_id] = record
+            records.setdefault(record.number, record)
+    reached = bool(by_id) and routes.reaching(system, kind.name) is not None
+    subjects = {*(f"{kind.name}:{number}" for number in numbers), *(record.key for record in by_id.values())}
+    return Page(
+        db=db,
+        routes=routes,
+        system=system,
+        system_id=system_id,
+        kind=kind,
+        owns=routes.owner(kind.name) == system,
+        now=now,
+        tally=Tally(company_id),
+        records=records,
+        by_id=by_id,
+        pictures=books.pictures(db, system_id, by_id) if by_id else {},
+        far=books.far_ids(db, system_id, by_id) if by_id else {},
+        bound=bound,
+        tries=open_tries(db, system_id, by_id) if reached else {},
+        troubled=cases.open_subjects(db, _HEALED_BY_TELLING, company_id=company_id, subjects=subjects),
+        next_event=events.next_event_id(db),
+        next_record=books.next_record_id(db),
+    )
