@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from erpsync.cli.commands import Command, alone, workbench
+from erpsync.cli.exit_codes import UNREACHABLE, USAGE
 from erpsync.cli.options import Answer, AnswerFormat
-from erpsync.cli.output import UNREACHABLE, USAGE, command_line, emit, room, say, utc
+from erpsync.cli.output import command_line, emit, room, say, utc
 from erpsync.cli.tables import wrapped
 from erpsync.errors import LandscapeError, UsageError
 from erpsync.terminal import plural, safe, took

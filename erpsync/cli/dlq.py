@@ -11,6 +11,7 @@ import typer
 from erpsync.cli.acting import letters_named, show_left_out
 from erpsync.cli.asking import ask
 from erpsync.cli.commands import Command, group, workbench
+from erpsync.cli.exit_codes import NO
 from erpsync.cli.letter import show
 from erpsync.cli.options import (
     HOW,
@@ -27,10 +28,10 @@ from erpsync.cli.options import (
     Yes,
     from_stdin,
 )
-from erpsync.cli.output import NO, command_line, emit, envelope, listing, say, utc
+from erpsync.cli.output import command_line, emit, envelope, listing, say, utc
 from erpsync.cli.selecting import clock, count_line, one_currency, selection, stake_text, stakes_json
 from erpsync.cli.tables import Column
-from erpsync.cli.wording import cause_text, message_item, waiting_seconds
+from erpsync.cli.wording import cause_text, message_item
 from erpsync.terminal import Clock, amounts, plural, safe
 
 if TYPE_CHECKING:
@@ -248,7 +249,7 @@ def _only_shown(bench: Workbench, schema: str, rows: list[MessageRow], output: A
 
 
 def _done(bench: Workbench, result: object, verb: str, schema: str, rows: list[MessageRow], output: Answer) -> int:
-    done, left_out = outcome_of(result)
+    done, left_out = _outcome_of(result)
     if output is Answer.JSON:
         emit(envelope(bench, schema, **{verb: done}, left_out=[{"id": number, "why": why} for number, why in left_out]))
     else:
@@ -260,12 +261,9 @@ def _done(bench: Workbench, result: object, verb: str, schema: str, rows: list[M
     return NO if left_out else 0
 
 
-def outcome_of(result: object) -> tuple[list[int], list[tuple[int, str]]]:
+def _outcome_of(result: object) -> tuple[list[int], list[tuple[int, str]]]:
     """The ids an act was done to, and those it left out with why."""
     for name in ("replayed", "discarded", "restored", "done"):
         if (ids := getattr(result, name, None)) is not None:
             return list(ids), list(getattr(result, "left_out", ()))
     return (list(result) if isinstance(result, list | tuple) else []), []
-
-
-__all__ = ["app", "outcome_of", "waiting_seconds"]

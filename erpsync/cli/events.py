@@ -10,6 +10,7 @@ from erpsync.cli import evidence
 from erpsync.cli.acting import refuse_too_many
 from erpsync.cli.asking import ask
 from erpsync.cli.commands import Command, group, workbench
+from erpsync.cli.exit_codes import NO
 from erpsync.cli.options import (
     Answer,
     AnswerFormat,
@@ -27,7 +28,7 @@ from erpsync.cli.options import (
     many_ids,
     one_id,
 )
-from erpsync.cli.output import NO, command_line, emit, envelope, listing, say, utc
+from erpsync.cli.output import command_line, emit, envelope, listing, say, utc
 from erpsync.cli.selecting import clock, count_line, selection
 from erpsync.cli.tables import Column
 from erpsync.cli.wording import waiting_seconds

@@ -13,7 +13,7 @@ from erpsync.cli.options import HOW, Answer, AnswerFormat, Format, Full, Limit, 
 from erpsync.cli.output import command_line, emit, envelope, listing, say
 from erpsync.cli.selecting import clock, count_line, one_currency, selection, stake_json, stake_text
 from erpsync.cli.tables import Column
-from erpsync.cli.wording import cause_text, message_item, state_words, waits_for
+from erpsync.cli.wording import message_item, state_words, waits_for
 from erpsync.errors import UsageError
 from erpsync.terminal import Clock, amounts, safe
 
@@ -296,6 +296,3 @@ def _say_settled(bench: Workbench, row: MessageRow, settled: object, output: Ans
     if closed:
         say(f"{', '.join(closed)} {'is' if len(closed) == 1 else 'are'} closed.")
     say(f"next: {command_line('erpsync', 'trace', row.key)}" if state == "done" else "next: erpsync run --until-idle")
-
-
-__all__ = ["app", "cause_text"]

@@ -20,10 +20,11 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 import typer
 
 import erpsync
+from erpsync.cli.exit_codes import DEFECT, GOOD, INTERRUPTED, NO, TERMINATED, USAGE
 from erpsync.cli.json_text import as_json, utc
 from erpsync.cli.options import Output
 from erpsync.cli.tables import Column, table, wrapped
-from erpsync.cli.usage import lowered, usage_words
+from erpsync.cli.usage import as_utf8, lowered, usage_words, wants_json
 from erpsync.errors import ErpsyncError
 from erpsync.terminal import safe
 
@@ -35,11 +36,19 @@ if TYPE_CHECKING:
 Row = TypeVar("Row")
 
 __all__ = [
-    "as_json", "command_line", "emit", "envelope", "flush", "listing", "on_terminal", "remark", "room", "run", "say", "utc", "warn",
-]  # fmt: skip
-
-GOOD, NO, USAGE, UNREACHABLE, STORE, PENDING, DEFECT = 0, 1, 2, 3, 4, 8, 70
-INTERRUPTED, TERMINATED = 130, 143
+    "as_json",
+    "command_line",
+    "emit",
+    "envelope",
+    "flush",
+    "listing",
+    "remark",
+    "room",
+    "run",
+    "say",
+    "utc",
+    "warn",
+]
 
 # Typer has a click of its own that nothing else may name: its usage errors are known by the bases of BadParameter.
 _UsageOfTyper: type[Exception] = typer.BadParameter.__mro__[1]
@@ -175,7 +184,7 @@ def run(app: typer.Typer, argv: Sequence[str], *, bench: Workbench) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    argv = [_utf8(word) for word in argv]
+    argv = [as_utf8(word) for word in argv]
     bench.command = command_line("erpsync", *argv)
     try:
         with _terminable(), bench.closing():
@@ -192,11 +201,6 @@ def run(app: typer.Typer, argv: Sequence[str], *, bench: Workbench) -> int:
             _tell(error.message, error.hint, error.exit_code, argv)
         _to_nowhere(sys.stdout)
         return error.exit_code
-
-
-def _utf8(word: str) -> str:
-    """An argument as UTF-8, whatever the locale took it for; what is none stays as visible escapes."""
-    return os.fsencode(word).decode("utf-8", errors="backslashreplace") if not word.isascii() else word
 
 
 def _outcome(app: typer.Typer, argv: Sequence[str], bench: Workbench) -> int:  # noqa: PLR0911  (a line a way to end)
@@ -234,7 +238,7 @@ def _outcome(app: typer.Typer, argv: Sequence[str], bench: Workbench) -> int:  #
 
 
 def _tell(message: str, hint: str, code: int, argv: Sequence[str]) -> None:
-    if _wants_json(argv):
+    if wants_json(argv):
         remark(as_json({"schema": "erpsync/error/1", "error": safe(message), "hint": safe(hint) or None, "code": code}))
         return
     width = room(sys.stderr)
@@ -263,15 +267,6 @@ def _defect(error: BaseException, argv: Sequence[str]) -> int:
 def _trace(bench: Workbench) -> None:
     if bench.debug:
         remark(*(safe(line) for line in traceback.format_exc().splitlines()))
-
-
-def _wants_json(argv: Sequence[str]) -> bool:
-    for word, following in zip(argv, [*argv[1:], ""], strict=True):
-        if word in ("-ojson", "--output=json", "-ojsonl", "--output=jsonl"):
-            return True
-        if word in ("-o", "--output") and following in ("json", "jsonl"):
-            return True
-    return False
 
 
 def _to_nowhere(*streams: TextIO) -> None:

@@ -9,8 +9,9 @@ import typer
 from erpsync.cli.acting import MOST, by_system, refuse_too_many, sums
 from erpsync.cli.asking import ask
 from erpsync.cli.commands import Command, alone, workbench
+from erpsync.cli.exit_codes import NO
 from erpsync.cli.options import Answer, AnswerFormat, DryRun, MaybeIds, Output, Reason, Where, Yes, from_stdin, many_ids
-from erpsync.cli.output import NO, emit, envelope, room, say
+from erpsync.cli.output import emit, envelope, room, say
 from erpsync.cli.selecting import selection, stakes_json
 from erpsync.cli.tables import wrapped
 from erpsync.errors import NotFound, UsageError

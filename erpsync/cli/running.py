@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from erpsync.cli.commands import Command, alone, workbench
+from erpsync.cli.exit_codes import INTERRUPTED, TERMINATED
 from erpsync.cli.options import Answer, AnswerFormat
-from erpsync.cli.output import INTERRUPTED, TERMINATED, emit, envelope, remark, say, warn
+from erpsync.cli.output import emit, envelope, remark, say, warn
 from erpsync.errors import UsageError
 from erpsync.terminal import plural, safe
 

@@ -10,8 +10,9 @@ from typing import Annotated, Any
 import typer
 
 from erpsync.cli.commands import Command, group, workbench
+from erpsync.cli.exit_codes import INTERRUPTED
 from erpsync.cli.options import HOW, Answer, AnswerFormat
-from erpsync.cli.output import INTERRUPTED, as_json, emit, flush, remark, say, utc
+from erpsync.cli.output import as_json, emit, flush, remark, say, utc
 from erpsync.cli.practice import Control, start, stop, systems_folder
 from erpsync.errors import UsageError
 from erpsync.terminal import safe

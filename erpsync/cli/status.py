@@ -8,8 +8,9 @@ import typer
 
 from erpsync.cli.causes import cause_run, cause_text
 from erpsync.cli.commands import Command, alone, workbench
+from erpsync.cli.exit_codes import NO
 from erpsync.cli.options import Answer, AnswerFormat
-from erpsync.cli.output import NO, emit, envelope, room, say, utc
+from erpsync.cli.output import emit, envelope, room, say, utc
 from erpsync.cli.selecting import clock, one_currency, stakes_json
 from erpsync.cli.tables import Column, padded_pair, table, wrapped
 from erpsync.cli.wording import waiting_seconds

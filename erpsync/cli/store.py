@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from erpsync.cli.commands import Command, group, workbench
+from erpsync.cli.exit_codes import NO
 from erpsync.cli.options import Answer, AnswerFormat, Yes
-from erpsync.cli.output import NO, emit, envelope, say
+from erpsync.cli.output import emit, envelope, say
 from erpsync.cli.selecting import clock
 from erpsync.terminal import plural, safe
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from erpsync.cli.commands import Command, alone, workbench
-from erpsync.cli.options import HOW, WHAT, Answer, AnswerFormat, DryRun, duration
-from erpsync.cli.output import INTERRUPTED, TERMINATED, command_line, emit, envelope, room, say
+from erpsync.cli.exit_codes import INTERRUPTED, TERMINATED
+from erpsync.cli.options import HOW, WHAT, Answer, AnswerFormat, duration
+from erpsync.cli.output import command_line, emit, envelope, room, say
 from erpsync.cli.progress import ProgressLines
 from erpsync.cli.tables import Column, table
 from erpsync.errors import UsageError
@@ -59,15 +60,13 @@ def sync(
     no_wait: Annotated[
         bool, typer.Option("--no-wait", help="read and enqueue, do not wait for deliveries", rich_help_panel=HOW)
     ] = False,
-    dry_run: DryRun = False,
     output: AnswerFormat = Answer.TABLE,
 ) -> int:
     """Carry documents now along the flows, and wait until nothing more can move by itself."""
     from erpsync.domain.kinds import kind_named  # noqa: PLC0415  (not for help)
 
     bench = workbench(ctx)
-    if not dry_run:
-        bench.refuse_change("sync")
+    bench.refuse_change("sync")
     names = [kind_named(word).name for word in kinds or ()] or list(
         dict.fromkeys(flow.kind for flow in bench.landscape.flows)
     )
@@ -78,8 +77,6 @@ def sync(
         more["since"] = duration(since, option="--since")
     if key:
         more["keys"] = key
-    if dry_run:
-        more["dry_run"] = True
     report = run_sync(
         bench,
         names,
@@ -93,7 +90,7 @@ def sync(
     if output is Answer.JSON:
         emit(envelope(bench, "sync", **_answer(report)))
     else:
-        say(*lines(report, words=names, dry_run=dry_run))
+        say(*lines(report, words=names))
     if report.signal is not None:
         return TERMINATED if report.signal == 15 else INTERRUPTED
     return report.exit_code
@@ -106,8 +103,7 @@ def run_sync(
     from erpsync.engine.sync import sync as sync_kinds  # noqa: PLC0415  (the engine: only where it works)
 
     limit = duration(timeout, option="--timeout")
-    if not more.get("dry_run"):
-        bench.open_to_write("sync", create=True)
+    bench.open_to_write("sync", create=True)
     shown = ProgressLines()
     try:
         return bench.wait_for(
@@ -126,13 +122,13 @@ def run_sync(
         shown.clear()
 
 
-def lines(report: SyncReport, *, words: list[str], dry_run: bool = False) -> list[str]:
+def lines(report: SyncReport, *, words: list[str]) -> list[str]:
     """The result as the operator reads it."""
     written = sum(row.created + row.updated for row in report.rows)
     dead = sum(row.dead for row in report.rows)
     parts = [
         f"{plural(report.read, 'document')} read from {_sources(report)}",
-        f"{written:,} {'would be ' if dry_run else ''}written",
+        f"{written:,} written",
     ]
     parts += [f"{dead:,} dead"] if dead else []
     parts += [f"{report.refused:,} refused on reading"] if report.refused else []

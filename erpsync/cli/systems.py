@@ -9,8 +9,9 @@ import typer
 
 from erpsync.cli.asking import ask
 from erpsync.cli.commands import Command, group, workbench
+from erpsync.cli.exit_codes import UNREACHABLE
 from erpsync.cli.options import Answer, AnswerFormat, Format, Limit, Output, Reason, Sort, Where, Yes
-from erpsync.cli.output import UNREACHABLE, command_line, emit, envelope, listing, say, utc
+from erpsync.cli.output import command_line, emit, envelope, listing, say, utc
 from erpsync.cli.selecting import clock
 from erpsync.cli.status import state_text
 from erpsync.cli.tables import Column

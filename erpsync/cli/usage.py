@@ -1,7 +1,9 @@
-"""What Typer says of a wrong option or argument, in our words."""
+"""The command line as it was typed, and what Typer says of what is wrong with it, in our words."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -36,3 +38,18 @@ def lowered(text: str) -> str:
     """``text`` as our errors are written: its first letter small, no full stop."""
     text = text.strip().rstrip(".")
     return text[:1].lower() + text[1:]
+
+
+def wants_json(argv: Sequence[str]) -> bool:
+    """Whether the command line asks for JSON, also when it could not be read to its end."""
+    for word, following in zip(argv, [*argv[1:], ""], strict=True):
+        if word in ("-ojson", "--output=json", "-ojsonl", "--output=jsonl"):
+            return True
+        if word in ("-o", "--output") and following in ("json", "jsonl"):
+            return True
+    return False
+
+
+def as_utf8(word: str) -> str:
+    """An argument as UTF-8, whatever the locale took it for; what is none stays as visible escapes."""
+    return os.fsencode(word).decode("utf-8", errors="backslashreplace") if not word.isascii() else word

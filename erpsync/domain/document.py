@@ -65,17 +65,18 @@ def flatten(document: Document) -> Fields:
     """The flat form of the fields that were told."""
     currency = getattr(document, "currency", None) or "USD"
     flat: Fields = {}
-    told = document.model_fields_set
+    told, values = document.model_fields_set, document.__dict__
     for name, to_flat, _ in _plan(type(document)):
         if name not in told:
             continue
-        value = getattr(document, name)
+        value = values[name]
         if name == LINES:
             for line in value or ():
                 prefix = f"{LINES}.{line.line}."
+                line_told, line_values = line.model_fields_set, line.__dict__
                 for field, line_to_flat, _ in _plan(type(line)):
-                    if field != "line" and field in line.model_fields_set:
-                        item = getattr(line, field)
+                    if field in line_told and field != "line":
+                        item = line_values[field]
                         flat[prefix + field] = None if item is None else line_to_flat(item, currency)
         else:
             flat[name] = None if value is None else to_flat(value, currency)

@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from json.encoder import encode_basestring_ascii as _quoted
 
 from erpsync.domain.document import Fields
 from erpsync.store.connection import Connection
+from erpsync.store.rows import insert_rows
 
 
 # CROSS JOIN: what is asked for comes first, then the index is sought for each; left to itself SQLite reads every row.
@@ -67,11 +69,22 @@ class Picture:
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 _NOBODY = (0, 0)
+_WORDS = {None: "null", True: "true", False: "false"}
 
 
 def _pack(record: Record) -> str:
-    origins = record.origins
-    return _encode({name: (value, *origins.get(name, _NOBODY)) for name, value in record.fields.items()})
+    """Each field as ``[value, who set it, when]``; written by hand, at half the price of the encoder."""
+    origins, parts = record.origins, []
+    last: tuple[int, int] | None = None
+    tail = ""
+    for name, value in record.fields.items():
+        origin = origins.get(name, _NOBODY)
+        if origin is not last:
+            last, tail = origin, f",{origin[0]},{origin[1]}]"
+        kind = type(value)
+        text = _quoted(value) if kind is str else str(value) if kind is int else _WORDS[value]  # type: ignore[index,arg-type]  # by its type
+        parts.append(f"{_quoted(name)}:[{text}{tail}")
+    return "{" + ",".join(parts) + "}"
 
 
 def _unpack(text: str) -> tuple[Fields, dict[str, tuple[int, int]]]:
@@ -131,9 +144,9 @@ def next_record_id(db: Connection) -> int:
 
 def insert_records(db: Connection, company_id: int, records: Sequence[Record]) -> None:
     """Write new records; their ids were taken from ``next_record_id``."""
-    db.executemany(
-        "INSERT INTO records (record_id, company_id, kind, number, fields, removed, revision, changed_at, event_id) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    insert_rows(
+        db,
+        "records (record_id, company_id, kind, number, fields, removed, revision, changed_at, event_id)",
         [
             (r.record_id, company_id, r.kind, r.number, _pack(r), int(r.removed), r.revision, r.changed_at, r.event_id)
             for r in records
@@ -180,12 +193,17 @@ def pictures_for(db: Connection, pairs: Sequence[tuple[int, int]]) -> dict[tuple
     return {(int(row[0]), int(row[1])): _picture(row[2:]) for row in rows}
 
 
+_REPAINTED = (
+    "ON CONFLICT DO UPDATE SET fields = excluded.fields, asked = excluded.asked, present = excluded.present, "
+    "far_revision = excluded.far_revision, far_order = excluded.far_order, seen_at = excluded.seen_at"
+)
+
+
 def write_pictures(db: Connection, system_id: int, changed: Iterable[tuple[int, Picture]]) -> None:
     """Write what a system is now known to hold, by record id."""
-    db.executemany(
-        "INSERT INTO pictures (record_id, system_id, fields, asked, present, far_revision, far_order, seen_at) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET fields = excluded.fields, asked = excluded.asked, "
-        "present = excluded.present, far_revision = excluded.far_revision, far_order = excluded.far_order, seen_at = excluded.seen_at",
+    insert_rows(
+        db,
+        "pictures (record_id, system_id, fields, asked, present, far_revision, far_order, seen_at)",
         [
             (
                 *(record_id, system_id, p.packed or _encode(p.fields), _encode(p.asked) if p.asked else None),
@@ -193,6 +211,7 @@ def write_pictures(db: Connection, system_id: int, changed: Iterable[tuple[int, 
             )
             for record_id, p in changed
         ],
+        conflict=_REPAINTED,
     )
 
 
@@ -213,9 +232,11 @@ def bound_to(db: Connection, company_id: int, system_id: int, kind: str, ids: It
 
 def bind(db: Connection, company_id: int, system_id: int, rows: Iterable[tuple[int, str, str]], *, now: int) -> None:
     """Bind (record id, kind, far id); what is bound already stays as it is."""
-    db.executemany(
-        "INSERT OR IGNORE INTO xrefs (system_id, record_id, company_id, kind, far_id, bound_at) VALUES (?, ?, ?, ?, ?, ?)",
+    insert_rows(
+        db,
+        "xrefs (system_id, record_id, company_id, kind, far_id, bound_at)",
         [(system_id, record_id, company_id, kind, far_id, now) for record_id, kind, far_id in rows],
+        conflict="ON CONFLICT DO NOTHING",
     )
 
 

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from erpsync.store.faults import is_busy, is_of_the_file, locked, not_ours, translated
+from erpsync.store.faults import is_busy, is_of_the_file, locked, no_file, not_ours, translated
 
 if TYPE_CHECKING:
     import sqlite3 as dbapi
@@ -165,6 +165,8 @@ def _open_reader(path: Path) -> Connection:
 
 
 def _connect(path: Path, *, mode: str, timeout: float) -> Connection:
+    if path.exists() and not path.is_file():  # opening a pipe would wait for ever
+        raise no_file(path)
     db = dbapi.connect(
         f"{path.absolute().as_uri()}?mode={mode}",
         uri=True,

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from erpsync.store.connection import Connection
+from erpsync.store.rows import insert_rows
 
 # The index of events that can be brought back is used only where its condition is repeated.
 WAITING_FOR_SETTLEMENT = (
@@ -50,33 +51,14 @@ def insert_events(
     db: Connection, rows: Sequence[EventRow], *, company_id: int, system_id: int, landscape_id: int | None
 ) -> None:
     """Log events of one system."""
-    db.executemany(
-        "INSERT INTO events (event_id, company_id, system_id, kind, record_id, number, far_id, far_revision, far_order, "
-        "source_event_id, removed, sent, at, zone, received_at, raw_id, canonical_id, verdict, detail, caused_by, mapping_hash, "
-        "landscape_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    insert_rows(
+        db,
+        "events (event_id, company_id, system_id, kind, record_id, number, far_id, far_revision, far_order, source_event_id, "
+        "removed, sent, at, zone, received_at, raw_id, canonical_id, verdict, detail, caused_by, mapping_hash, landscape_id)",
         [
             (
-                *(
-                    e.event_id,
-                    company_id,
-                    system_id,
-                    e.kind,
-                    e.record_id,
-                    e.number,
-                    e.far_id,
-                    e.far_revision,
-                    e.far_order,
-                ),
-                *(
-                    e.source_event_id,
-                    int(e.removed),
-                    int(e.sent),
-                    e.at,
-                    e.zone,
-                    e.received_at,
-                    e.raw_id,
-                    e.canonical_id,
-                ),
+                *(e.event_id, company_id, system_id, e.kind, e.record_id, e.number, e.far_id, e.far_revision, e.far_order),
+                *(e.source_event_id, e.removed, e.sent, e.at, e.zone, e.received_at, e.raw_id, e.canonical_id),
                 *(e.verdict, e.detail, e.caused_by, e.mapping_hash, landscape_id),
             )
             for e in rows
@@ -98,9 +80,11 @@ def remember_seen(
     db: Connection, company_id: int, system_id: int, rows: Iterable[tuple[str, bytes, int]], *, now: int
 ) -> None:
     """Keep (duplicate key, content hash, event id)."""
-    db.executemany(
-        "INSERT OR IGNORE INTO seen (company_id, system_id, dup_key, content_hash, event_id, seen_at) VALUES (?, ?, ?, ?, ?, ?)",
+    insert_rows(
+        db,
+        "seen (company_id, system_id, dup_key, content_hash, event_id, seen_at)",
         [(company_id, system_id, key, content, event_id, now) for key, content, event_id in rows],
+        conflict="ON CONFLICT DO NOTHING",
     )
 
 

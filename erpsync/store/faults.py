@@ -58,7 +58,7 @@ def translated(error: BaseException, path: Path) -> StoreError:
     elif primary == _IOERR and _is_out_of_room(path):
         result = StoreFull(f"store {name} cannot grow: no room, a quota, or a limit on file sizes", hint=_ROOM)
     elif primary == _CORRUPT or isinstance(error, LookupError | ValueError) or str(error).startswith(_NO_TEXT):
-        result = StoreDamaged(f"store {name} is damaged: {_plain(error)}", hint="how far: erpsync store verify")
+        result = StoreDamaged(f"store {name} is damaged: {_plain(error)}", hint="restore the last good copy; erpsync store verify says how far the damage goes")
     elif primary == _NOTADB:
         result = not_ours(path)
     elif isinstance(error, OSError):
@@ -86,16 +86,26 @@ def not_ours(path: Path) -> StoreDamaged:
     return StoreDamaged(f"{path.name} is not an erpsync store", hint="[store] url in the landscape names the file")
 
 
+def no_file(path: Path) -> StoreError:
+    """The StoreError for what stands in the store's place and is no file: a folder, a pipe, a device."""
+    what = "a folder" if path.is_dir() else "no regular file"
+    return StoreError(f"store {path.name} is {what}", hint="[store] url in the landscape names a file")
+
+
 _ROOM = "make room, then run it again: nothing acknowledged was lost"
 
 
 def _cannot_open(path: Path, said: str) -> StoreError:
     name = path.name
     if path.is_dir():
-        return StoreError(f"store {name} is a folder", hint="[store] url in the landscape names a file")
+        return no_file(path)
     if not path.parent.is_dir():
         return StoreError(
             f"store {name} cannot be made: folder {path.parent} does not exist", hint="make the folder first"
+        )
+    if path.is_symlink() and not path.exists():
+        return StoreError(
+            f"store {name} is a link to {path.readlink()}, which does not exist", hint=f"ls -l {path.parent}"
         )
     if not path.exists():
         return missing(path)

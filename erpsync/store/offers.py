@@ -15,6 +15,7 @@ from typing import NamedTuple
 from erpsync.domain.messages import Reason, State
 from erpsync.store import cases
 from erpsync.store.connection import Connection
+from erpsync.store.rows import insert_rows
 from erpsync.store.schema import OPEN
 from erpsync.store.totals import Tally
 
@@ -145,7 +146,7 @@ def _lanes(
     if missing:
         (last_id,) = db.execute("SELECT COALESCE(max(lane_id), 0) FROM lanes").fetchone()
         rows = [(last_id + n, company_id, target, key) for n, (target, key) in enumerate(missing, start=1)]
-        db.executemany("INSERT INTO lanes (lane_id, company_id, target_id, lane_key) VALUES (?, ?, ?, ?)", rows)
+        insert_rows(db, "lanes (lane_id, company_id, target_id, lane_key)", rows)
         found.update({(target, key): lane_id for lane_id, _, target, key in rows})
     return found, lines
 
@@ -203,9 +204,10 @@ def _write_new(db: Connection, new: Sequence[_Message], tally: Tally, *, now: in
         )
     for (flow_id, target_id, state, currency), (n, stake) in counted.items():
         tally.arrived(flow_id=flow_id, target_id=target_id, state=state, n=n, stake=stake, currency=currency)
-    db.executemany(
-        "INSERT INTO messages (message_id, company_id, event_id, target_id, lane_id, flow_id, record_id, state, is_head, due_at, reason, "
-        "superseded_by, stake, currency, mends, accepted_at, state_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    insert_rows(
+        db,
+        "messages (message_id, company_id, event_id, target_id, lane_id, flow_id, record_id, state, is_head, due_at, reason, "
+        "superseded_by, stake, currency, mends, accepted_at, state_at)",
         rows,
     )
     if waits:

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 
 from erpsync.errors import NotFound
 from erpsync.store.connection import Connection
+from erpsync.store.rows import insert_rows
 
 _AT_ONCE = 500
-_PUT = "INSERT INTO payloads (payload_id, hash, content) VALUES (?, ?, ?) ON CONFLICT (hash) DO NOTHING"
 _FIND = "SELECT payload_id FROM payloads WHERE hash = ?"
 
 
@@ -41,7 +41,8 @@ def put_hashed(db: Connection, contents: Mapping[bytes, bytes]) -> dict[bytes, i
     (last,) = db.execute("SELECT ifnull(max(payload_id), 0) FROM payloads").fetchone()
     # Numbered here: nobody else writes during a transaction. Nearly always all of them are new.
     rows = [(n, hash_, content) for n, (hash_, content) in enumerate(contents.items(), start=last + 1)]
-    if db.executemany(_PUT, rows).rowcount == len(rows):
+    written = insert_rows(db, "payloads (payload_id, hash, content)", rows, conflict="ON CONFLICT (hash) DO NOTHING")
+    if written == len(rows):
         return {hash_: payload_id for payload_id, hash_, _ in rows}
     ids: dict[bytes, int] = {}
     hashes = list(contents)

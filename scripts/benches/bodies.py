@@ -12,7 +12,7 @@ def bodies(count: int) -> list[bytes]:
 
 def _body(number: int) -> bytes:
     lines = [
-        {"line": str(n + 1), "sku": f"SKU-{(number * 7 + n) % 977:04}", "quantity": f"{n + 1}", "unit_price": "19.9500"}
+        {"line": str(n + 1), "sku": f"SKU-{(number * 7 + n) % 977:04}", "quantity": f"{n + 1}", "unit_price": "19.95"}
         for n in range(3)
     ]
     order = {

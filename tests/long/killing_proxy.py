@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,7 +42,7 @@ class Trap:
 
 @dataclass
 class KillingProxy:
-    """``calls`` counts what was asked for, ``acts`` has the calls of each worker that wait for their answer."""
+    """``calls`` counts what was asked for; ``workers`` has the process ids of those that live."""
 
     target: str
     acting: frozenset[str]
@@ -61,8 +62,15 @@ class KillingProxy:
     def kill(self, worker: str) -> list[str]:
         """Kill it now; the acts of it that wait for their answer."""
         acts = sorted((self._open[worker] & Counter(dict.fromkeys(self.acting, 99))).elements())
-        os.kill(self.workers[worker], signal.SIGKILL)
+        os.kill(self.workers.pop(worker), signal.SIGKILL)
         return acts
+
+    def busy(self, *, within: float) -> list[str]:
+        """The workers whose calls wait for an answer at this moment; waits until there are any, so many seconds."""
+        until = time.monotonic() + within
+        while not (found := [name for name in self.workers if self._open[name].total()]) and time.monotonic() < until:
+            time.sleep(0.01)
+        return found
 
     async def pass_on(self, request: web.Request) -> web.StreamResponse:
         """One call, there and back, unless its caller dies of it."""
@@ -99,7 +107,7 @@ class KillingProxy:
         return trap
 
     def _spring(self, trap: Trap, worker: str) -> None:
-        os.kill(self.workers[worker], signal.SIGKILL)
+        os.kill(self.workers.pop(worker), signal.SIGKILL)
         trap.sprung.set()
 
     async def _serve(self, ready: threading.Event, ended: asyncio.Event) -> None:
@@ -109,7 +117,8 @@ class KillingProxy:
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        async with aiohttp.ClientSession(auto_decompress=False) as self._session:
+        one_call_each = aiohttp.TCPConnector(force_close=True, limit=0)  # the server drops a connection when it likes
+        async with aiohttp.ClientSession(connector=one_call_each, auto_decompress=False) as self._session:
             ready.set()
             await ended.wait()
             await runner.cleanup()

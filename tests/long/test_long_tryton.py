@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import random
 import signal
@@ -18,6 +17,7 @@ import pytest
 from killing_proxy import KillingProxy, Trap, killing_proxy
 from practice import Practice
 from simulation import Simulation
+from tryton_office import CONCURRENCY, Ordered, fill_the_office, landscape, office, practice_with, reaching
 from tryton_server import TrytonServer
 
 pytestmark = pytest.mark.long
@@ -30,103 +30,12 @@ PARTY, CREATE, QUOTE, CONFIRM = (
     *(f"model.sale.sale.{step}" for step in ("create", "quote", "confirm")),
 )
 ACTS = frozenset((PARTY, CREATE, QUOTE, CONFIRM))
-CUSTOMER = {"number": "Customer", "name": "Name", "contact": "Contact", "email": "Mail", "phone": "Phone", "street": "Street",
-            "city": "City", "postal_code": "Postcode", "country": "Country"}  # fmt: skip
-ORDER = {"number": "Order", "customer": "Customer", "ordered_on": "Date", "note": "Note"}
-LINE = {"sku": "Item", "quantity": "Quantity", "unit_price": "Price", "discount": "Discount"}
-TOWNS = (("Boston", "02101", "US"), ("Berlin", "10115", "DE"), ("Lyon", "69001", "FR"), ("Malmö", "21119", "SE"))
-
-
-def landscape(tryton: TrytonServer, *, login: str, rest: str) -> str:
-    """The landscape around a Tryton that owns items and levels; ``rest`` says who owns what else."""
-    options = "\n".join(f"{name} = {value!r}" for name, value in (tryton.options | {"login": login}).items())
-    return f"""
-[retry]
-first = "200ms"
-longest = "2s"
-tries = 40
-[breaker]
-probe = "500ms"
-probe_longest = "2s"
-[systems.tryton]
-role = "erp"
-adapter = "tryton"
-url = "${{TRYTON_URL}}"
-secret = "env:TRYTON_SECRET"
-limits = {{ concurrency = 4, timeout = "5s", deadline = "20s", settle_after = "2s" }}
-[systems.tryton.options]
-{options}
-[[flows]]
-name = "items"
-kind = "item"
-from = "tryton"
-to = ["shop"]
-every = "15s"
-[[flows]]
-name = "levels"
-kind = "stock"
-from = "tryton"
-to = ["shop"]
-every = "15s"
-{rest}"""
-
-
-def office(folder: Path) -> str:
-    """What the landscape says of an office whose tables have the customers and the orders."""
-
-    def columns(of: dict[str, str]) -> str:
-        return "{ " + ", ".join(f'{name} = "{column}"' for name, column in of.items()) + " }"
-
-    return f"""
-[owners]
-item = "tryton"
-stock = "tryton"
-customer = "office"
-order = "office"
-[systems.office]
-role = "commerce"
-adapter = "files"
-options.folder = "{folder}"
-options.quiet_seconds = 0
-[systems.office.options.kinds.customer]
-file = "customers.csv"
-columns = {columns(CUSTOMER)}
-constants = {{ active = true }}
-[systems.office.options.kinds.order]
-file = "orders.csv"
-columns = {columns(ORDER)}
-constants = {{ currency = "USD" }}
-[systems.office.options.kinds.order.lines]
-file = "lines.csv"
-join = "Order"
-line = {{ column = "Line" }}
-columns = {columns(LINE)}
-[[flows]]
-name = "customers"
-kind = "customer"
-from = "office"
-to = ["tryton"]
-every = "1s"
-[[flows]]
-name = "orders"
-kind = "order"
-from = "office"
-to = ["tryton"]
-every = "1s"
-"""
 
 
 @pytest.fixture
 def sim(tmp_path: Path):
     with Simulation(tmp_path / "sim", seed=SEED, systems=("shop",)) as running:
         yield running
-
-
-def practice_with(folder: Path, sim: Simulation, tryton: TrytonServer, text: str) -> Practice:
-    """The command line over a landscape of the shop and the Tryton."""
-    practice = Practice(folder, sim, flows=(), settings=text)
-    practice.environ |= {"TRYTON_URL": tryton.url, "TRYTON_SECRET": tryton.password}
-    return practice
 
 
 def synced(practice: Practice, *words: str) -> dict[str, dict[str, Any]]:
@@ -193,8 +102,9 @@ every = "15s"
     first = synced(practice)
     items, customers, stock = (at_the_shop(sim, kind) for kind in ("item", "customer", "stock"))
 
+    everything = dataclasses.replace(tryton, context=tryton.context | {"active_test": False})
     fields = ["code", "name", "template.list_price", "template.default_uom.name"]
-    products = {row["code"]: row for row in tryton.records("product.product", [], fields)}
+    products = {row["code"]: row for row in everything.records("product.product", [], fields)}
     assert items.keys() == products.keys()
     assert len(items) == first["item"]["created"] == 20
     for sku, row in products.items():
@@ -205,7 +115,7 @@ every = "15s"
 
     fields = ["code", "name", "addresses.street", "addresses.city", "addresses.postal_code", "addresses.country.code",
               "contact_mechanisms.type", "contact_mechanisms.value"]  # fmt: skip
-    parties = {row["code"]: row for row in tryton.records("party.party", [], fields)}
+    parties = {row["code"]: row for row in everything.records("party.party", [], fields)}
     assert customers.keys() == parties.keys()
     assert len(customers) == first["customer"]["created"] >= 6
     for number, row in parties.items():
@@ -248,42 +158,6 @@ every = "15s"
     assert item == items["SKU-0009"] | {"price": "15.25"}
 
 
-def fill_the_office(
-    folder: Path, rng: random.Random
-) -> tuple[dict[str, dict[str, str]], dict[str, list[dict[str, str]]]]:
-    """A hundred customers and an order of each, in tables; the customers by number, and the lines by their order's."""
-    folder.mkdir()
-    customers: dict[str, dict[str, str]] = {}
-    orders: list[dict[str, str]] = []
-    lines: dict[str, list[dict[str, str]]] = {}
-    for count in range(1, HOW_MANY + 1):
-        number, order = f"KD-{count:03d}", f"KS-{count:03d}"
-        town, postcode, country = rng.choice(TOWNS)
-        customers[number] = {"Customer": number, "Name": f"Søn & Küche {count}", "Contact": f"Ms {count}", "Mail": f"buy{count}@kd.test",
-                             "Phone": f"+49 30 5550{count:03d}", "Street": f"{count} Crate Lane", "City": town, "Postcode": postcode,
-                             "Country": country}  # fmt: skip
-        orders.append(
-            {"Order": order, "Customer": number, "Date": "2026-10-01", "Note": rng.choice(("", "ring twice"))}
-        )
-        skus = rng.sample(range(1, 21), rng.randint(1, 4))
-        lines[order] = [
-            {"Order": order, "Line": str(10 * n), "Item": f"SKU-{sku:04d}", "Quantity": str(rng.randint(1, 12)),
-             "Price": f"{rng.randint(10, 400)}.{rng.randint(0, 9)}0", "Discount": rng.choice(("", "0.1"))}
-            for n, sku in enumerate(skus, 1)
-        ]  # fmt: skip
-    tables = {
-        "customers": list(customers.values()),
-        "orders": orders,
-        "lines": [line for of in lines.values() for line in of],
-    }
-    for name, rows in tables.items():
-        with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
-            table = csv.DictWriter(file, list(rows[0]))
-            table.writeheader()
-            table.writerows(rows)
-    return customers, lines
-
-
 class Crew:
     """Worker processes, each with its own way to the Tryton; one that was killed is replaced."""
 
@@ -298,10 +172,20 @@ class Crew:
         """One more."""
         self.started += 1
         name = f"w{self.started}"
-        direct, self.practice.environ["TRYTON_URL"] = self.practice.environ["TRYTON_URL"], self.proxy.url_for(name)
-        process = self.practice.start("run")
-        self.practice.environ["TRYTON_URL"] = direct
-        self.proxy.workers[name], self.processes[name] = process.pid, process
+        self.processes[name] = reaching(self.practice, self.proxy.url_for(name)).start("run")
+        self.proxy.workers[name] = self.processes[name].pid
+
+    def kill_one(self, moment: Trap | float, rng: random.Random) -> tuple[str, str]:
+        """Bring about a kill; the worker it took, and the act (or '') whose answer it waited for."""
+        if isinstance(moment, Trap):
+            self.proxy.trap = moment
+            assert moment.sprung.wait(timeout=90), f"no {moment.methods} came\n{self.log}"
+            return moment.caught, moment.method
+        time.sleep(moment)
+        busy = self.proxy.busy(within=60)
+        assert busy, f"nothing is asked of Tryton any more\n{self.log}"
+        victim = rng.choice(busy)
+        return victim, (self.proxy.kill(victim) or [""])[0]
 
     def replace(self, name: str) -> int:
         """Take another in for one that was killed; how many messages it had in its hands, begun and not ended."""
@@ -323,16 +207,29 @@ class Crew:
             process.send_signal(signal.SIGTERM)
         return [process.wait(timeout=60) for process in self.processes.values()]
 
+    def end(self) -> None:
+        """Leave none behind, whatever happened."""
+        for process in self.processes.values():
+            process.kill()
+            process.wait()
+
 
 def begun_by(practice: Practice, pid: int) -> int:
-    """How many messages a worker process that is gone had begun to send and not finished, as the store has it."""
+    """How many messages a worker that is gone had begun to send and not finished, as the store has it."""
+    return asked(
+        practice,
+        "SELECT count(*) FROM attempts JOIN workers USING (worker_id) WHERE pid = ? AND what = 'write' "
+        "AND begun_at IS NOT NULL AND ended_at IS NULL",
+        pid,
+    )[0][0]
+
+
+def asked(practice: Practice, query: str, *values: Any) -> list[Any]:
+    """What the store's file says."""
     with sqlite3.connect(f"file:{practice.folder / 'erpsync.db'}?mode=ro", uri=True, timeout=5) as db:
-        row = db.execute(
-            "SELECT count(*) FROM attempts JOIN workers USING (worker_id) WHERE pid = ? AND begun_at IS NOT NULL AND ended_at IS NULL",
-            (pid,),
-        ).fetchone()
+        rows = db.execute(query, values).fetchall()
     db.close()
-    return int(row[0])
+    return rows
 
 
 def moments(rng: random.Random) -> list[Trap | float]:
@@ -341,62 +238,97 @@ def moments(rng: random.Random) -> list[Trap | float]:
     def trap(method: str, *, carried_out: bool, arrives: bool = True) -> Trap:
         return Trap((method,), carried_out, arrives=arrives, skip=rng.randint(0, 4))
 
-    first: list[Trap | float] = [
-        trap(PARTY, carried_out=True),
-        trap(PARTY, carried_out=True),
-        trap(PARTY, carried_out=False),
-    ]
-    then: list[Trap | float] = [trap(step, carried_out=True) for step in (CREATE, QUOTE, CONFIRM) for _ in range(3)]
-    then += [trap(step, carried_out=False) for step in (CREATE, QUOTE, CONFIRM)]
-    then += [trap(CREATE, carried_out=False, arrives=False)]
-    then += [rng.uniform(0.1, 1.5) for _ in range(4)]
-    rng.shuffle(then)
-    return first + then
+    customers = [trap(PARTY, carried_out=True), trap(PARTY, carried_out=True), trap(PARTY, carried_out=False)]
+    orders: list[Trap | float] = [trap(step, carried_out=True) for step in (CREATE, QUOTE, CONFIRM) for _ in range(3)]
+    orders += [trap(step, carried_out=False) for step in (CREATE, QUOTE, CONFIRM)]
+    orders += [trap(CREATE, carried_out=False, arrives=False)]
+    orders += [rng.uniform(0.1, 2) for _ in range(4)]
+    rng.shuffle(orders)
+    return [*customers, *orders]
 
 
 def test_a_hundred_customers_and_orders_reach_tryton_once_though_workers_are_killed_twenty_times(tmp_path, sim, tryton):
     rng = random.Random(SEED)
-    customers, lines = fill_the_office(tmp_path / "office", rng)
+    towns, orders = fill_the_office(tmp_path / "office", rng, how_many=HOW_MANY)
     text = landscape(tryton, login="session", rest=office(tmp_path / "office"))
     practice = practice_with(tmp_path / "erpsync", sim, tryton, text)
     synced(practice, "item")
     plan = moments(rng)
-    met: list[str] = []
-    writing = 0
+    assert len(plan) == 20
+    acts: list[str] = []
+    begun: list[int] = []
     started = time.monotonic()
     with killing_proxy(tryton.url, acting=ACTS) as proxy:
         crew = Crew(practice, proxy)
-        for moment in plan:
-            if isinstance(moment, Trap):
-                proxy.trap = moment
-                if not moment.sprung.wait(timeout=90):
-                    print(crew.log, proxy.calls, practice.run("status").out)
-                    raise AssertionError(moment)
-                victim, met_now = (
-                    moment.caught,
-                    f"{moment.method} {'carried out' if moment.carried_out else 'on its way'}",
-                )
-                on = 1
-            else:
-                time.sleep(moment)
-                victim = rng.choice(list(crew.processes))
-                acts = proxy.kill(victim)
-                on, met_now = len(acts), f"at random, {len(acts)} acts in flight"
-            begun = crew.replace(victim)
-            writing += bool(on)
-            met.append(met_now)
-            print(round(time.monotonic() - started, 1), victim, met_now, "begun", begun, dict(proxy.calls), flush=True)
-        print("KILLED", round(time.monotonic() - started, 1), flush=True)
-        ran = practice.run("run", "--until-idle", seconds=300)
-        print(ran, round(time.monotonic() - started, 1), flush=True)
-        assert crew.stop() == [143] * WORKERS, crew.log
-    print(synced(practice))
-    print(Counter(m["state"] for m in practice.messages()))
-    print([m for m in practice.messages() if m["state"] not in ("done", "skipped")])
-    print(practice.run("store", "verify"))
-    sales = tryton.records(
-        "sale.sale", [["reference", "like", "KS-%"]], ["reference", "state", "untaxed_amount", "lines.quantity"]
-    )
-    print(len(sales), Counter(s["state"] for s in sales), time.monotonic() - started)
-    parties = tryton.records("party.party", [["code", "like", "KD-%"]], ["code"])
-    print(len(parties), writing)
+        try:
+            for moment in plan:
+                victim, act = crew.kill_one(moment, rng)
+                acts.append(act)
+                begun.append(crew.replace(victim))
+            killing = time.monotonic() - started
+            there = len(sales(tryton))
+            ran = reaching(practice, proxy.url_for("last")).run("run", "--until-idle", seconds=300)
+            assert ran.code == 0, ran.out + ran.err
+            assert crew.stop() == [143] * WORKERS, crew.log
+        finally:
+            crew.end()
+        took = time.monotonic() - started
+        assert "Traceback" not in (practice.folder / "workers.log").read_text()
+        assert there < HOW_MANY, "the last kill came before the work was done"
+        assert max(begun) <= CONCURRENCY, "a crash leaves no more questions than there may be writes in flight"
+
+        last = synced(practice)
+        assert {(row["created"], row["updated"]) for row in last.values()} == {(0, 0)}
+        assert {message["state"] for message in practice.messages()} == {"done"}
+        assert practice.run("store", "verify").code == 0
+        each_is_there_once(tryton, towns, orders)
+        had = levels(tryton)
+        assert {sku: Decimal(at_the_shop(sim, "stock")[f"{sku}@WH"]["on_hand"]) for sku in had} == had
+
+        asked_for = Counter({method: proxy.calls[method] for method in ACTS})
+        newcomer = practice_with(tmp_path / "newcomer", sim, tryton, text)
+        synced(newcomer, "item")
+        found = synced(reaching(newcomer, proxy.url_for("newcomer")), "customer", "order")
+        assert [(row["created"], row["updated"], row["unchanged"]) for row in found.values()] == [(0, 0, HOW_MANY)] * 2
+        assert {method: proxy.calls[method] for method in ACTS} == asked_for, (
+            "a new store finds all of it, and writes nothing"
+        )
+
+    outcomes = dict(asked(practice, "SELECT what || ' ' || outcome, count(*) FROM attempts GROUP BY 1 ORDER BY 1"))
+    print(f"\n{len(plan)} kills in {killing:.0f} s, {there} sales there by then; idle after {took:.0f} s")
+    print(f"{sum(map(bool, acts))} kills hit an act in flight: {dict(Counter(filter(None, acts)))}")
+    print(f"{sum(begun)} messages were begun and not ended: {begun}")
+    print(f"asked for {dict(asked_for)}; attempts {outcomes}")
+
+
+def sales(tryton: TrytonServer) -> list[dict[str, Any]]:
+    """The sales to the office's customers, whatever stands in their reference."""
+    fields = ["reference", "state", "untaxed_amount", "comment", "party.code", "shipments", "invoices", "lines.moves",
+              "lines.product.code", "lines.quantity", "lines.unit_price"]  # fmt: skip
+    return tryton.records("sale.sale", [["party.code", "like", "KD-%"]], fields)
+
+
+def each_is_there_once(tryton: TrytonServer, towns: dict[str, str], orders: dict[str, Ordered]) -> None:
+    """Every customer and every order is in Tryton, none twice, each order confirmed with its lines and its total."""
+    parties = tryton.records("party.party", [["name", "like", "Søn & Küche %"]], ["code", "addresses.city"])
+    assert [
+        (row["code"], [address["city"] for address in row["addresses."]])
+        for row in sorted(parties, key=lambda row: row["code"])
+    ] == [(number, [town]) for number, town in sorted(towns.items())]
+    made = sorted(sales(tryton), key=lambda sale: sale["reference"])
+    assert [sale["reference"] for sale in made] == sorted(orders)
+    for sale in made:
+        ordered = orders[sale["reference"]]
+        assert (sale["state"], sale["party."]["code"], sale["comment"] or "") == (
+            "processing",
+            ordered.customer,
+            ordered.note,
+        )
+        lines = [
+            (line["product."]["code"], Decimal(str(line["quantity"])), Decimal(line["unit_price"]["decimal"]))
+            for line in sale["lines."]
+        ]
+        assert tuple(sorted(lines)) == ordered.lines
+        assert Decimal(sale["untaxed_amount"]["decimal"]) == ordered.total
+        assert len(sale["shipments"]) == len(sale["invoices"]) == 1
+        assert {len(line["moves"]) for line in sale["lines."]} == {1}

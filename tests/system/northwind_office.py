@@ -78,6 +78,7 @@ class Office(Practice):
     def sync(self, *kinds: str) -> Any:
         """Run the main job; what it came to, with its exit code as ``code``."""
         ran = self.run("sync", *(kinds or ("item", "customer", "order")), "-o", "json")
+        assert ran.out, ran.err
         return {**ran.content, "code": ran.code}
 
     def writes(self, system: str) -> list[dict[str, Any]]:

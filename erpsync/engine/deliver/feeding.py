@@ -47,7 +47,7 @@ class Feeder:
         self._ended = ended
         self._targets = [
             _Target(name, context.routes.names.systems[name], context.routes.to(name))
-            for name in context.routes.targets
+            for name in targets
         ]
         self._tasks: set[asyncio.Task[None]] = set()
         self.workers = 1  # alive on this store, as far as known

@@ -15,6 +15,7 @@ from erpsync.engine.intake.refusing import told_again, unreadable
 from erpsync.engine.routes import Routes
 from erpsync.store import books, cursors, events, payloads
 from erpsync.store.connection import Connection
+from erpsync.store.messages import release_waits_for
 
 __all__ = ["Applied", "PullLost", "apply"]
 
@@ -99,6 +100,8 @@ def _write(page: Page) -> None:
     )
     books.write_pictures(db, page.system_id, page.repainted.items())
     books.bind(db, company_id, page.system_id, page.bindings, now=page.now)
+    bound = [page.by_id[record_id].key for record_id, _, _ in page.bindings]
+    release_waits_for(db, page.system_id, bound, page.tally, now=page.now)  # this system has it: what waited may go
     events.remember_seen(db, company_id, page.system_id, page.seen, now=page.now)
     events.count_repeats(db, page.repeats, now=page.now)
 

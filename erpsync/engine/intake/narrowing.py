@@ -59,12 +59,12 @@ async def _pages(
     """Each known document by its far id where the system can be asked so, else everything there is."""
     adapter = context.adapter(system)
     far_ids = _far_ids(context, system, kind, narrow.numbers) if narrow.numbers is not None else {}
-    if narrow.numbers is not None and len(far_ids) == len(narrow.numbers):
-        if context.routes.capabilities[system].reads[kind].one:
-            for far_id in far_ids.values():
-                read_at = context.now()
-                yield [await adapter.read(kind, far_id)], read_at
-            return
+    known = narrow.numbers is not None and len(far_ids) == len(narrow.numbers)
+    if known and context.routes.capabilities[system].reads[kind].one:
+        for far_id in far_ids.values():
+            read_at = context.now()
+            yield [await adapter.read(kind, far_id)], read_at
+        return
     async for page in adapter.scan(kind):
         yield page.tolds, page.read_at
 
