@@ -217,11 +217,11 @@ def settle(
         raise UsageError(
             f"message {message_id} is not unknown, it is {row.state}", hint=f"erpsync messages show {message_id}"
         )
-    from erpsync.engine.deliver import settling  # noqa: PLC0415  (the engine: only for acts)
+    from erpsync.engine.deliver import by_hand  # noqa: PLC0415  (the engine: only for acts)
 
     if delivered is None and not not_delivered:
         bench.open_to_write("messages settle")
-        settled = bench.wait_for(lambda: settling.ask_now(bench, message_id))
+        settled = bench.wait_for(lambda: by_hand.ask_now(bench, message_id))
     else:
         belief = (
             f"delivered as {safe(delivered, limit=40)}" if delivered is not None else "not delivered: it is sent again"
@@ -241,7 +241,7 @@ def settle(
             left="left; nothing was settled",
         )
         bench.open_to_write("messages settle")
-        settled = settling.settle(
+        settled = by_hand.settle(
             bench,
             message_id,
             delivered=delivered,

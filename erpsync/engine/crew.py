@@ -11,14 +11,15 @@ from dataclasses import replace
 from datetime import timedelta
 
 from erpsync.engine.context import Context
+from erpsync.engine.deliver.ending import NEVER
 from erpsync.engine.deliver.feeding import Feeder
 from erpsync.engine.deliver.finishing import Finisher
-from erpsync.engine.deliver.sending import NEVER, Sender
+from erpsync.engine.deliver.sending import Sender
 from erpsync.engine.deliver.settling import Settler
 from erpsync.engine.intake.again import apply_waiting
 from erpsync.engine.intake.reading import Puller, PullReport, read_again
 from erpsync.engine.upkeep.systems import probe_due
-from erpsync.store import claims, events, settled, systems, workers
+from erpsync.store import claims, events, questions, systems, workers
 from erpsync.store.connection import Connection
 from erpsync.store.outcomes import Finished
 
@@ -91,7 +92,7 @@ class Crew:
                 continue
             if claims.anything_due(db, route.target_id, route.flow_id, now=NEVER):
                 return True
-            if settled.anything_to_ask(db, route.target_id, before=NEVER):
+            if questions.anything_to_ask(db, route.target_id, before=NEVER):
                 return True
         return events.anything_waits(db, routes.company_id)
 
@@ -158,7 +159,7 @@ class Crew:
                 for target in self._targets
                 if rows[target].state == "up"
                 and rows[target].limited_until <= context.now_ms
-                and settled.anything_to_ask(db, rows[target].system_id, before=context.now_ms + 1)
+                and questions.anything_to_ask(db, rows[target].system_id, before=context.now_ms + 1)
             ]
         for target in due:
             await self.settler.settle_due(target)

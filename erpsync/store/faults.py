@@ -26,6 +26,7 @@ _OF_THE_FILE = frozenset((_PERM, _BUSY, _LOCKED, _NOMEM, _READONLY, _IOERR, _COR
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _NO_TEXT = "Could not decode to UTF-8"  # Python's own complaint about a text column, without a code
 _PROBE_BYTES = 65_536
+_MOST_BYTES = 64 * 2**20  # what one transaction may have tried to add; what did not fit is gone again
 
 
 def code_of(error: BaseException) -> int:
@@ -62,7 +63,7 @@ def translated(error: BaseException, path: Path) -> StoreError:
     elif primary == _NOTADB:
         result = not_ours(path)
     elif isinstance(error, OSError):
-        result = _cannot_open(path, error.strerror or "it cannot be opened")
+        result = _cannot_open(path, error.strerror or "it cannot be opened", making=error.errno != errno.ENOENT)
     elif primary in (_PERM, _READONLY, _CANTOPEN) or path.is_dir():
         result = _cannot_open(path, _plain(error))
     elif primary == _IOERR:
@@ -95,7 +96,7 @@ def no_file(path: Path) -> StoreError:
 _ROOM = "make room, then run it again: nothing acknowledged was lost"
 
 
-def _cannot_open(path: Path, said: str) -> StoreError:
+def _cannot_open(path: Path, said: str, *, making: bool = False) -> StoreError:
     name = path.name
     if path.is_dir():
         return no_file(path)
@@ -108,12 +109,20 @@ def _cannot_open(path: Path, said: str) -> StoreError:
             f"store {name} is a link to {path.readlink()}, which does not exist", hint=f"ls -l {path.parent}"
         )
     if not path.exists():
+        if making:
+            return StoreError(f"store {name} cannot be made: {said.lower()}", hint=f"ls -ld {path.parent}")
         return missing(path)
-    for file in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
+    for suffix in ("", "-wal", "-shm", ".epoch"):
+        file = Path(f"{path}{suffix}")
         if file.exists() and not os.access(file, os.R_OK | os.W_OK):
             return StoreError(
                 f"store {name} cannot be opened: no permission on {file.name}", hint=f"ls -l {path.parent}"
             )
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        return StoreError(
+            f"store {name} cannot be opened: its folder must be writable, also for reading",
+            hint=f"ls -ld {path.parent}",
+        )
     return StoreError(f"store {name} cannot be opened: {said.lower()}", hint=f"ls -l {path.parent}")
 
 
@@ -130,7 +139,7 @@ def _is_out_of_room(path: Path) -> bool:
     """
     limit, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
     files = [Path(f"{path}{suffix}") for suffix in ("", "-wal", "-shm")]
-    if limit != resource.RLIM_INFINITY and any(f.exists() and f.stat().st_size + _PROBE_BYTES > limit for f in files):
+    if limit != resource.RLIM_INFINITY and any(f.exists() and f.stat().st_size + _MOST_BYTES > limit for f in files):
         return True
     import tempfile  # noqa: PLC0415  (commands that only look must not pay for it)
 

@@ -7,19 +7,12 @@ currency. ``company_id`` stands in every key.
 
 from __future__ import annotations
 
-from erpsync.domain.messages import MOVES, State
+from erpsync.store.tables_books import BOOKS
+from erpsync.store.tables_queue import DUE, OPEN, QUEUE
 
-_STATES = ", ".join(f"'{state}'" for state in State)
-OPEN = "('ready', 'leased', 'held', 'unknown', 'dead')"
-DUE = "('ready', 'leased')"
+__all__ = ["DUE", "FIRST", "OPEN"]
 
-_MOVES_ALLOWED = " OR ".join(
-    f"(OLD.state = '{before}' AND NEW.state IN ({', '.join(repr(str(after)) for after in afters)}))"
-    for before, afters in MOVES.items()
-    if afters
-)
-
-FIRST: tuple[str, ...] = (
+_NAMES: tuple[str, ...] = (
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
     "CREATE TABLE companies (company_id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT",
     """CREATE TABLE landscapes (
@@ -49,178 +42,9 @@ FIRST: tuple[str, ...] = (
         stopped_by TEXT
     ) STRICT""",
     "CREATE TABLE flows (flow_id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT",
-    # Contents lie once, by hash: raw, canonical, edited, sent.
-    """CREATE TABLE payloads (
-        payload_id INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, content BLOB NOT NULL
-    ) STRICT""",
-    """CREATE TABLE records (
-        record_id INTEGER PRIMARY KEY,
-        company_id INTEGER NOT NULL REFERENCES companies,
-        kind TEXT NOT NULL,
-        number TEXT NOT NULL,
-        fields TEXT NOT NULL,
-        removed INTEGER NOT NULL DEFAULT 0 CHECK (removed IN (0, 1)),
-        revision INTEGER NOT NULL DEFAULT 1,
-        changed_at INTEGER NOT NULL,
-        event_id INTEGER,
-        UNIQUE (company_id, kind, number)
-    ) STRICT""",
-    # What one system is last known to hold of a record. ``asked``: what we asked for where it holds something else.
-    """CREATE TABLE pictures (
-        record_id INTEGER NOT NULL REFERENCES records,
-        system_id INTEGER NOT NULL REFERENCES systems,
-        fields TEXT NOT NULL,
-        asked TEXT,
-        present INTEGER NOT NULL DEFAULT 1 CHECK (present IN (0, 1)),
-        far_revision TEXT,
-        far_order INTEGER,
-        seen_at INTEGER NOT NULL,
-        PRIMARY KEY (record_id, system_id)
-    ) STRICT, WITHOUT ROWID""",
-    """CREATE TABLE xrefs (
-        system_id INTEGER NOT NULL REFERENCES systems,
-        record_id INTEGER NOT NULL REFERENCES records,
-        company_id INTEGER NOT NULL REFERENCES companies,
-        kind TEXT NOT NULL,
-        far_id TEXT NOT NULL,
-        bound_at INTEGER NOT NULL,
-        PRIMARY KEY (system_id, record_id),
-        UNIQUE (company_id, system_id, kind, far_id)
-    ) STRICT, WITHOUT ROWID""",
-    """CREATE TABLE events (
-        event_id INTEGER PRIMARY KEY,
-        company_id INTEGER NOT NULL REFERENCES companies,
-        system_id INTEGER NOT NULL REFERENCES systems,
-        kind TEXT NOT NULL,
-        record_id INTEGER REFERENCES records,
-        number TEXT NOT NULL DEFAULT '',
-        far_id TEXT NOT NULL DEFAULT '',
-        far_revision TEXT,
-        far_order INTEGER,
-        source_event_id TEXT,
-        removed INTEGER NOT NULL DEFAULT 0 CHECK (removed IN (0, 1)),
-        sent INTEGER NOT NULL DEFAULT 0 CHECK (sent IN (0, 1)),
-        at INTEGER,
-        zone TEXT NOT NULL DEFAULT '',
-        received_at INTEGER NOT NULL,
-        raw_id INTEGER REFERENCES payloads,
-        canonical_id INTEGER REFERENCES payloads,
-        verdict TEXT NOT NULL,
-        detail TEXT NOT NULL DEFAULT '',
-        repeats INTEGER NOT NULL DEFAULT 0,
-        repeated_at INTEGER,
-        caused_by INTEGER,
-        contract_version INTEGER NOT NULL DEFAULT 1,
-        mapping_hash TEXT NOT NULL DEFAULT '',
-        landscape_id INTEGER REFERENCES landscapes
-    ) STRICT""",
-    "CREATE INDEX events_record ON events (record_id)",
-    "CREATE INDEX events_back ON events (verdict) WHERE verdict NOT IN ('accepted', 'caught_up', 'stale')",
-    # The duplicate key outlives its event: (source, event id), else (source, key, revision, content hash).
-    """CREATE TABLE seen (
-        company_id INTEGER NOT NULL,
-        system_id INTEGER NOT NULL,
-        dup_key TEXT NOT NULL,
-        content_hash BLOB NOT NULL,
-        event_id INTEGER NOT NULL,
-        seen_at INTEGER NOT NULL,
-        PRIMARY KEY (company_id, system_id, dup_key)
-    ) STRICT, WITHOUT ROWID""",
-    """CREATE TABLE lanes (
-        lane_id INTEGER PRIMARY KEY,
-        company_id INTEGER NOT NULL REFERENCES companies,
-        target_id INTEGER NOT NULL REFERENCES systems,
-        lane_key TEXT NOT NULL,
-        UNIQUE (company_id, target_id, lane_key)
-    ) STRICT""",
-    f"""CREATE TABLE messages (
-        message_id INTEGER PRIMARY KEY,
-        company_id INTEGER NOT NULL REFERENCES companies,
-        event_id INTEGER REFERENCES events,
-        target_id INTEGER NOT NULL REFERENCES systems,
-        lane_id INTEGER NOT NULL REFERENCES lanes,
-        flow_id INTEGER NOT NULL REFERENCES flows,
-        record_id INTEGER NOT NULL REFERENCES records,
-        state TEXT NOT NULL CHECK (state IN ({_STATES})),
-        is_head INTEGER NOT NULL CHECK (is_head IN (0, 1)),
-        due_at INTEGER NOT NULL,
-        lease_no INTEGER NOT NULL DEFAULT 0,
-        leased_by INTEGER,
-        tries INTEGER NOT NULL DEFAULT 0,
-        generation INTEGER NOT NULL DEFAULT 1,
-        pinned_id INTEGER,
-        reason TEXT NOT NULL DEFAULT '',
-        error TEXT NOT NULL DEFAULT '',
-        error_code TEXT NOT NULL DEFAULT '',
-        error_field TEXT NOT NULL DEFAULT '',
-        superseded_by INTEGER,
-        own_id INTEGER REFERENCES payloads,
-        stake INTEGER NOT NULL DEFAULT 0,
-        currency TEXT NOT NULL DEFAULT '',
-        conflicts INTEGER NOT NULL DEFAULT 0,
-        mends INTEGER NOT NULL DEFAULT 0 CHECK (mends IN (0, 1)),
-        accepted_at INTEGER NOT NULL,
-        state_at INTEGER NOT NULL,
-        unknown_since INTEGER,
-        CHECK (is_head = 0 OR state IN {OPEN}),
-        CHECK (pinned_id IS NULL OR state IN ('ready', 'leased', 'unknown'))
-    ) STRICT""",
-    f"CREATE INDEX messages_lane ON messages (lane_id) WHERE state IN {OPEN}",
-    f"CREATE INDEX messages_due ON messages (target_id, flow_id, due_at) WHERE is_head = 1 AND state IN {DUE}",
-    "CREATE INDEX messages_settling ON messages (target_id, due_at) WHERE is_head = 1 AND state = 'unknown'",
-    "CREATE INDEX messages_leased ON messages (target_id) WHERE state = 'leased'",
-    f"CREATE INDEX messages_age ON messages (flow_id, target_id) WHERE state IN {OPEN}",
-    "CREATE INDEX messages_dead ON messages (stake, state_at) WHERE state = 'dead'",
-    "CREATE INDEX messages_held ON messages (target_id, state_at) WHERE state = 'held'",
-    "CREATE INDEX messages_record ON messages (record_id)",
-    "CREATE INDEX messages_event ON messages (event_id)",
-    f"""CREATE TRIGGER messages_move BEFORE UPDATE OF state ON messages
-        WHEN OLD.state <> NEW.state AND NOT ({_MOVES_ALLOWED})
-        BEGIN SELECT RAISE(ABORT, 'message may not move so'); END""",
-    """CREATE TRIGGER messages_lease BEFORE UPDATE OF lease_no ON messages WHEN NEW.lease_no < OLD.lease_no
-        BEGIN SELECT RAISE(ABORT, 'lease_no only grows'); END""",
-    # Why a held message waits, a row per reason; found by what is waited for.
-    """CREATE TABLE waits (
-        message_id INTEGER NOT NULL REFERENCES messages,
-        reason TEXT NOT NULL CHECK (reason IN ('checkpoint', 'parent', 'approval', 'person', 'removal', 'line')),
-        target_id INTEGER NOT NULL,
-        waits_on TEXT NOT NULL DEFAULT '',
-        since INTEGER NOT NULL,
-        PRIMARY KEY (message_id, reason, waits_on)
-    ) STRICT, WITHOUT ROWID""",
-    "CREATE INDEX waits_on ON waits (target_id, reason, waits_on)",
-    # A row a try, written before anything is sent. The exact bytes are in payloads.
-    """CREATE TABLE attempts (
-        attempt_id INTEGER PRIMARY KEY,
-        message_id INTEGER NOT NULL REFERENCES messages,
-        lease_no INTEGER NOT NULL,
-        try_no INTEGER NOT NULL,
-        what TEXT NOT NULL DEFAULT 'write' CHECK (what IN ('write', 'find', 'settle')),
-        worker_id INTEGER,
-        once_key TEXT NOT NULL DEFAULT '',
-        generation INTEGER NOT NULL DEFAULT 1,
-        claimed_at INTEGER NOT NULL,
-        begun_at INTEGER,
-        sent_at INTEGER,
-        ended_at INTEGER,
-        outcome TEXT NOT NULL DEFAULT '',
-        request TEXT NOT NULL DEFAULT '',
-        headers TEXT NOT NULL DEFAULT '',
-        body_id INTEGER REFERENCES payloads,
-        content TEXT NOT NULL DEFAULT '',
-        far_id TEXT NOT NULL DEFAULT '',
-        far_revision TEXT NOT NULL DEFAULT '',
-        status INTEGER,
-        answer BLOB,
-        answer_cut INTEGER NOT NULL DEFAULT 0,
-        error TEXT NOT NULL DEFAULT '',
-        error_code TEXT NOT NULL DEFAULT '',
-        took_us INTEGER,
-        contract_version INTEGER NOT NULL DEFAULT 1,
-        mapping_hash TEXT NOT NULL DEFAULT '',
-        landscape_id INTEGER,
-        UNIQUE (message_id, lease_no)
-    ) STRICT""",
+)
+
+_CASES: tuple[str, ...] = (
     """CREATE TABLE cursors (
         company_id INTEGER NOT NULL,
         system_id INTEGER NOT NULL,
@@ -289,8 +113,9 @@ FIRST: tuple[str, ...] = (
     ) STRICT""",
     """CREATE UNIQUE INDEX exceptions_open ON exceptions (company_id, kind, subject, COALESCE(system_id, 0))
         WHERE state = 'open'""",
-    "CREATE INDEX exceptions_message ON exceptions (message_id) WHERE state = 'open'",
-    "CREATE INDEX exceptions_record ON exceptions (record_id) WHERE state = 'open'",
+    "CREATE INDEX exceptions_message ON exceptions (message_id)",
+    "CREATE INDEX exceptions_record ON exceptions (record_id)",
+    "CREATE INDEX exceptions_subject ON exceptions (subject)",
     # A stray system is mended once per stray value.
     """CREATE TABLE mendings (
         record_id INTEGER NOT NULL,
@@ -321,6 +146,7 @@ FIRST: tuple[str, ...] = (
         hash BLOB NOT NULL,
         PRIMARY KEY (chain, seq)
     ) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX audit_subject ON audit (subject)",
     "CREATE TRIGGER audit_update BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END",
     "CREATE TRIGGER audit_delete BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END",
     """CREATE TABLE workers (
@@ -332,6 +158,9 @@ FIRST: tuple[str, ...] = (
         seen_at INTEGER NOT NULL,
         stopped_at INTEGER
     ) STRICT""",
+)
+
+_VIEWS: tuple[str, ...] = (
     """CREATE VIEW v_messages AS SELECT m.message_id, c.name AS company, r.kind || ':' || r.number AS key, s.name AS system,
         f.name AS flow, l.lane_key AS lane, m.state, m.reason, m.is_head, m.tries, m.error, m.stake, m.currency,
         datetime(m.accepted_at / 1000, 'unixepoch') AS accepted_at, datetime(m.due_at / 1000, 'unixepoch') AS due_at
@@ -344,3 +173,5 @@ FIRST: tuple[str, ...] = (
         p.far_revision, datetime(p.seen_at / 1000, 'unixepoch') AS seen_at
         FROM pictures p JOIN records r USING (record_id) JOIN systems s USING (system_id)""",
 )
+
+FIRST: tuple[str, ...] = (*_NAMES, *BOOKS, *QUEUE, *_CASES, *_VIEWS)

@@ -26,7 +26,7 @@ TAKES_ALL = """write = { once = "idempotent" }
 create = { path = "/documents", headers = { Idempotency-Key = "{once_key}" }, answer = { far_id = "id" } }
 body = "=@"
 """
-_HEAD = 'spec = 1\nname = "bench"\n\n[probe]\npath = "/"\n\n'
+_HEAD = 'spec = 1\ndecimals = "text"\nname = "bench"\n\n[probe]\npath = "/"\n\n'
 
 
 @contextmanager

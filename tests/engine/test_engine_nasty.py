@@ -9,7 +9,7 @@ from far import Answer, lost
 
 from erpsync.config.landscape import Limits, Retry
 from erpsync.domain.messages import Once
-from erpsync.engine.deliver.settling import settle
+from erpsync.engine.deliver.by_hand import settle
 from erpsync.engine.replay.letters import replay
 from erpsync.errors import AccessDenied, Refused, RetryLater, SystemDown, UsageError
 

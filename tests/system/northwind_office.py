@@ -61,6 +61,13 @@ class Office(Practice):
         assert len(kept) == len(rows) - len(firsts)
         self.put(name, "".join(kept).encode())
 
+    def believe_soon(self) -> None:
+        """Have the ERP's silence believed after a second, where a landscape says half a minute."""
+        text = self.landscape.read_text(encoding="utf-8")
+        spec = 'spec = "sim_erp"\n'
+        limits = 'limits = { timeout = "1s", deadline = "2s", settle_after = "1s" }\n'
+        self.landscape.write_text(text.replace(spec, spec + limits), encoding="utf-8")
+
     def keep_orders(self, n: int) -> None:
         """Leave the first orders alone in the tables, with their lines: enough for what they are to show."""
         orders = [row["OrderID"] for row in self.rows(ORDERS)]

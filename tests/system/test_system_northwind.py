@@ -184,6 +184,18 @@ def test_a_row_that_was_gone_and_comes_back_is_there_again_once(office):
     assert office.exceptions() == []
 
 
+@pytest.mark.parametrize("fault", ["lose_answer", "error_before"])
+def test_a_removal_that_was_not_answered_is_done_once_the_item_is_seen_to_be_gone(office, fault):
+    office.believe_soon()
+    office.drop(PRODUCTS, "77")
+    office.sim.control.faults("erp", writes={fault: 1.0})
+    office.run("sync", "item", "--timeout", "3s")
+    office.sim.control.faults("erp", reset=True)
+    assert office.sync("item")["code"] == 0
+    assert office.theirs("erp", "item", "77") is None
+    assert [request["committed"] for request in office.writes("erp") if request["method"] == "DELETE"].count(True) == 1
+
+
 def test_a_broken_row_is_refused_alone_and_heals_by_itself_once_it_is_mended(office):
     before = office.counts()
     office.edit(PRODUCTS, "\n2,Chang,1,1,24 - 12 oz bottles,19,", "\n2,Chang,1,1,24 - 12 oz bottles,abc,")

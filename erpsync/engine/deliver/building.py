@@ -15,7 +15,7 @@ from erpsync.domain.kinds import Nature, Supersedes
 from erpsync.domain.messages import Reason
 from erpsync.domain.ownership import differs
 from erpsync.engine.routes import Route, changed_only
-from erpsync.store.claims import Claimed
+from erpsync.store.claimed import Claimed
 
 
 @dataclass(frozen=True)

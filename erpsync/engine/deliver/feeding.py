@@ -17,7 +17,8 @@ from erpsync.engine.deliver import building
 from erpsync.engine.deliver.sending import MARGIN, Sender
 from erpsync.engine.routes import Route
 from erpsync.store import books, claims, systems
-from erpsync.store.claims import Claimed, Share, Wanted
+from erpsync.store.claimed import Claimed, load_claimed
+from erpsync.store.claims import Share, Wanted
 from erpsync.store.connection import Connection
 from erpsync.store.systems import SystemRow
 
@@ -45,10 +46,7 @@ class Feeder:
         self._context = context
         self._sender = sender
         self._ended = ended
-        self._targets = [
-            _Target(name, context.routes.names.systems[name], context.routes.to(name))
-            for name in targets
-        ]
+        self._targets = [_Target(name, context.routes.names.systems[name], context.routes.to(name)) for name in targets]
         self._tasks: set[asyncio.Task[None]] = set()
         self.workers = 1  # alive on this store, as far as known
         self.delivered = 0
@@ -152,7 +150,7 @@ class Feeder:
         found = []
         with self._context.store.read() as db:
             for target_id, ids in claimed.items():
-                messages = claims.load(db, ids)
+                messages = load_claimed(db, ids)
                 wanted: dict[int, tuple[str, ...]] = defaultdict(tuple)
                 for message in messages:
                     if (route := routes.by_flow(message.flow_id, target_id)) is not None and message.pinned is None:

@@ -4,47 +4,37 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 
 from erpsync.adapters.protocol import Prepared, Receipt, Revision
 from erpsync.domain.document import Fields, flatten
 from erpsync.domain.kinds import Nature
-from erpsync.domain.messages import Once, Reason, State, Wait
-from erpsync.domain.retry import verdict
+from erpsync.domain.messages import Once, Reason, State
 from erpsync.engine.batching import Batch
 from erpsync.engine.context import Context
 from erpsync.engine.deliver.building import Look, Missing, Nothing, Ready, build
+from erpsync.engine.deliver.ending import (
+    Found,
+    duplicate,
+    evidence,
+    failed,
+    held_for_parents,
+    keep_found,
+    no_answer,
+    nothing,
+    orphan,
+    outcome_of,
+)
 from erpsync.engine.deliver.finishing import Ended, Finisher, Signal
 from erpsync.engine.routes import Route
-from erpsync.errors import (
-    AccessDenied,
-    CallError,
-    Conflict,
-    OutcomeUnknown,
-    ParentMissing,
-    RetryLater,
-    SystemDown,
-    Unmappable,
-)
-from erpsync.store import claims
+from erpsync.errors import CallError, OutcomeUnknown, ParentMissing, SystemDown, Unmappable
 from erpsync.store.books import Picture
-from erpsync.store.cases import Case
-from erpsync.store.claims import Begun, Claimed
-from erpsync.store.connection import Connection, moment, ms
-from erpsync.store.outcomes import Outcome
+from erpsync.store.claimed import Claimed
+from erpsync.store.connection import Connection, moment
+from erpsync.store.tries import Begun, begin
 
 MARGIN = timedelta(seconds=5)
-NEVER = 9_999_999_999_999  # milliseconds; only a person moves it on
-
-
-@dataclass
-class _Found:
-    """What looking found: nothing, one document, or what speaks against going on."""
-
-    claimed: Claimed
-    holds: Fields | None = None
-    calls: int = 0
 
 
 class Sender:
@@ -60,15 +50,17 @@ class Sender:
         """Deliver one message; whatever comes of it is on record when this returns."""
         route = self._context.routes.by_flow(claimed.flow_id, claimed.target_id)
         if route is None:
-            await self._finisher.put(Ended(_orphan(claimed)))
+            await self._finisher.put(Ended(orphan(claimed)))
             return
         try:
             ended = await self._deliver(claimed, route, parents)
         except CallError as error:  # before anything was written
-            ended = self._failed(claimed, route, error, calls=0 if isinstance(error, Unmappable | ParentMissing) else 1)
+            ended = failed(
+                self._context, claimed, route, error, calls=0 if isinstance(error, Unmappable | ParentMissing) else 1
+            )
         except Exception as error:  # noqa: BLE001  (foreign code was called: what it raised becomes a verdict)
             text = f"{type(error).__name__} before anything was sent: {error}"
-            ended = self._failed(claimed, route, Unmappable(text, code="defect"), calls=0)
+            ended = failed(self._context, claimed, route, Unmappable(text, code="defect"), calls=0)
         if ended is not None:
             ended.signal.prepaid = 1
             await self._finisher.put(ended)
@@ -77,7 +69,7 @@ class Sender:
 
     async def give_back(self, claimed: Claimed) -> None:
         """Nothing was done for it yet: ready again, the try given back."""
-        outcome = _outcome(claimed, State.READY, Reason.RELEASED, "released")
+        outcome = outcome_of(claimed, State.READY, Reason.RELEASED, "released")
         outcome.due_at, outcome.burn = self._context.now_ms, False
         outcome.pinned_id = claimed.pinned.attempt_id if claimed.pinned is not None else None
         await self._finisher.put(Ended(outcome, Signal(prepaid=1)))
@@ -85,7 +77,7 @@ class Sender:
     async def _deliver(self, claimed: Claimed, route: Route, parents: dict[str, str]) -> Ended | None:
         if claimed.pinned is not None:
             return await self._repeat(claimed, route)
-        found = _Found(claimed)
+        found = Found(claimed)
         now = self._context.now()
         key = self._context.once_key(claimed.message_id, claimed.generation)
         plan = build(found.claimed, route, parents=parents, once_key=key, now=now)
@@ -97,22 +89,22 @@ class Sender:
             plan = build(found.claimed, route, parents=parents, once_key=key, now=now, looked=True)
         match plan:
             case Nothing(reason=reason):
-                return self._nothing(found, reason)
+                return nothing(found, reason)
             case Missing(keys=keys):
-                return _held_for_parents(found.claimed, keys)
+                return held_for_parents(found.claimed, keys)
             case Ready():
                 return await self._write(found, route, plan)
             case _:
                 raise AssertionError(plan)
 
-    async def _look(self, claimed: Claimed, route: Route) -> _Found | Ended:
+    async def _look(self, claimed: Claimed, route: Route) -> Found | Ended:
         """Look for the document before it is created: by our reference, else by its natural key."""
         adapter = self._context.adapter(route.target)
         receipts = await self._in_time(route.target, adapter.find(claimed.record.kind, claimed.record.number))
         if len(receipts) > 1:
-            return self._duplicate(claimed, receipts)
+            return duplicate(self._context, claimed, receipts)
         if not receipts:
-            return _Found(claimed, calls=1)
+            return Found(claimed, calls=1)
         one = receipts[0]
         known = claimed.picture if claimed.picture is not None and claimed.picture.present else Picture()
         holds = {**known.fields, **(one.holds or {})}
@@ -124,9 +116,9 @@ class Sender:
             far_revision=revision.text if revision else known.far_revision,
             far_order=revision.order if revision else known.far_order,
         )
-        return _Found(replace(claimed, far_id=one.far_id, picture=picture), holds=holds, calls=1)
+        return Found(replace(claimed, far_id=one.far_id, picture=picture), holds=holds, calls=1)
 
-    async def _write(self, found: _Found, route: Route, plan: Ready) -> Ended | None:
+    async def _write(self, found: Found, route: Route, plan: Ready) -> Ended | None:
         """Prepare, put the bytes on record, send."""
         claimed, adapter = found.claimed, self._context.adapter(route.target)
         item, generation = plan.item, claimed.generation
@@ -159,26 +151,28 @@ class Sender:
             far_revision=pinned.far_revision,
         )
         return await self._send(
-            _Found(claimed), route, prepared, pinned.content, generation=claimed.generation, creates=not pinned.far_id
+            Found(claimed), route, prepared, pinned.content, generation=claimed.generation, creates=not pinned.far_id
         )
 
     async def _past_key_life(self, claimed: Claimed, route: Route) -> Ended | None:
         """The target has forgotten the key: what is there says whether it arrived; else a new generation goes."""
         if not route.writes.finds:
             text = "the target has forgotten the once_key, and cannot be asked"
-            return self._failed(replace(claimed, tries=10**6), route, OutcomeUnknown(text, code="key_life"), calls=0)
+            return failed(
+                self._context, replace(claimed, tries=10**6), route, OutcomeUnknown(text, code="key_life"), calls=0
+            )
         looked = await self._look(claimed, route)
         if isinstance(looked, Ended):
             return looked
         if looked.holds is not None:
-            return self._nothing(looked, Reason.UPDATED if claimed.far_id else Reason.CREATED)
-        fresh = _outcome(claimed, State.READY, Reason.NOT_DELIVERED, "not_found")
+            return nothing(looked, Reason.UPDATED if claimed.far_id else Reason.CREATED)
+        fresh = outcome_of(claimed, State.READY, Reason.NOT_DELIVERED, "not_found")
         fresh.generation = claimed.generation + 1
         return Ended(fresh, Signal(answered=True, calls=1))
 
     async def _send(
         self,
-        found: _Found,
+        found: Found,
         route: Route,
         prepared: Prepared,
         asked: Fields,
@@ -210,7 +204,7 @@ class Sender:
             async with asyncio.timeout(system.limits.deadline.total_seconds()):
                 (receipt,) = await adapter.write([prepared])
         except TimeoutError:
-            receipt = Receipt(error=OutcomeUnknown(_no_answer(system.limits.deadline, prepared), code="timeout"))
+            receipt = Receipt(error=OutcomeUnknown(no_answer(system.limits.deadline, prepared), code="timeout"))
         except CallError as error:
             receipt = Receipt(error=error)
         except Exception as error:  # noqa: BLE001  (foreign code after the first byte: the request may have arrived)
@@ -218,13 +212,13 @@ class Sender:
             receipt = Receipt(error=OutcomeUnknown(text, code="defect"))
         calls = receipt.evidence.calls + found.calls
         if receipt.error is not None:
-            ended = self._failed(claimed, route, receipt.error, calls=calls, receipt=receipt)
-            _keep_found(ended.outcome, found)
+            ended = failed(self._context, claimed, route, receipt.error, calls=calls, receipt=receipt)
+            keep_found(ended.outcome, found)
             return ended
         return await self._delivered(found, route, receipt, asked, creates=creates, calls=calls)
 
     async def _delivered(
-        self, found: _Found, route: Route, receipt: Receipt, asked: Fields, *, creates: bool, calls: int
+        self, found: Found, route: Route, receipt: Receipt, asked: Fields, *, creates: bool, calls: int
     ) -> Ended:
         """A definite yes: what the target now holds is its answer, else what reading it back tells."""
         claimed = found.claimed
@@ -235,13 +229,13 @@ class Sender:
         if holds is None and found.holds is not None:
             holds = {**found.holds, **asked}
         reason = Reason(receipt.outcome) if receipt.outcome else (Reason.CREATED if creates else Reason.UPDATED)
-        outcome = _outcome(claimed, State.DONE, reason, reason)
+        outcome = outcome_of(claimed, State.DONE, reason, reason)
         outcome.far_id = far_id
         outcome.present = not claimed.record.removed
         outcome.holds, outcome.asked = holds, asked
         if revision is not None:
             outcome.far_revision, outcome.far_order = revision.text, revision.order
-        _evidence(outcome, receipt)
+        evidence(outcome, receipt)
         return Ended(outcome, Signal(answered=True, calls=calls))
 
     async def _read_back(
@@ -265,152 +259,7 @@ class Sender:
         except TimeoutError:
             raise SystemDown(f"{target} did not answer in {deadline.total_seconds():g} s", code="timeout") from None
 
-    def _nothing(self, found: _Found, reason: Reason) -> Ended:
-        delivered = reason in (Reason.UNCHANGED, Reason.CREATED, Reason.UPDATED)
-        outcome = _outcome(found.claimed, State.DONE if delivered else State.SKIPPED, reason, reason)
-        _keep_found(outcome, found)
-        return Ended(outcome, Signal(answered=found.calls > 0, calls=found.calls))
-
-    def _duplicate(self, claimed: Claimed, receipts: Sequence[Receipt]) -> Ended:
-        """Found twice: never a guess, a person says which one it is."""
-        ids = [receipt.far_id for receipt in receipts]
-        target = self._context.system_named(claimed.target_id)
-        outcome = _outcome(claimed, State.HELD, Reason.RETRY, "duplicate_far")
-        outcome.error, outcome.error_code = (
-            f"{target} has {claimed.record.key} {len(ids)} times: {', '.join(ids[:5])}",
-            "duplicate_far",
-        )
-        outcome.waits = [(Wait.PERSON, "which of them it is")]
-        by_reference = any(receipt.number == claimed.record.number for receipt in receipts)
-        case = Case(
-            "duplicate_far" if by_reference else "ambiguous",
-            claimed.record.key,
-            outcome.error,
-            system_id=claimed.target_id,
-            record_id=claimed.record.record_id,
-            message_id=claimed.message_id,
-            stake=claimed.stake,
-            currency=claimed.currency,
-            evidence={"far_ids": ids},
-        )
-        outcome.cases = [case]
-        return Ended(outcome, Signal(answered=True, calls=1))
-
-    def _failed(
-        self, claimed: Claimed, route: Route, error: CallError, *, calls: int, receipt: Receipt | None = None
-    ) -> Ended:
-        """Where the message goes after ``error``, and what that says of the system."""
-        context = self._context
-        now = context.now()
-        once = route.writes.once
-        judged = verdict(
-            error,
-            tries=claimed.tries,
-            conflicts=claimed.conflicts,
-            age=now - moment(claimed.accepted_at),
-            once=once,
-            patience=context.patience(route.target),
-            rng=context.rng,
-        )
-        if (
-            claimed.pinned is not None
-            and judged.after is State.DEAD
-            and judged.reason in (Reason.EXHAUSTED, Reason.EXPIRED)
-        ):
-            judged = replace(judged, after=State.UNKNOWN, reason=Reason.ANSWER_LOST)  # its try is still open
-        outcome = _outcome(claimed, judged.after, judged.reason, judged.outcome)
-        outcome.error, outcome.error_code, outcome.error_field = error.message, error.code, error.field
-        outcome.due_at, outcome.burn = ms(now + judged.due), judged.burn
-        open_at_idempotent = isinstance(error, OutcomeUnknown) and once is Once.IDEMPOTENT and not route.writes.upsert
-        if judged.after is State.READY:
-            outcome.pin = open_at_idempotent
-            if claimed.pinned is not None and not open_at_idempotent and not isinstance(error, Conflict):
-                outcome.pinned_id = claimed.pinned.attempt_id
-        if judged.after is State.UNKNOWN:
-            outcome.unknown_since = claimed.unknown_since or ms(now)
-        outcome.conflict = isinstance(error, Conflict)
-        lacks: tuple[str, ...] = ()
-        if isinstance(error, ParentMissing):
-            lacks = (error.key,)
-            outcome.waits = [(Wait.PARENT, error.key)]
-        if receipt is not None:
-            _evidence(outcome, receipt)
-        return Ended(outcome, _signal(error, calls=calls, now=now), lacks)
-
     def _write_begun(self, db: Connection, tries: Sequence[Begun]) -> Sequence[bool]:
         now = self._context.now_ms
-        ours = claims.begin(db, tries, landscape_id=self._context.routes.names.landscape_id, now=now)
+        ours = begin(db, tries, landscape_id=self._context.routes.names.landscape_id, now=now)
         return [begun.message_id in ours for begun in tries]
-
-
-def _signal(error: CallError, *, calls: int, now: datetime) -> Signal:
-    match error:
-        case AccessDenied():
-            return Signal(denied=True, text=error.message, calls=calls)
-        case SystemDown():
-            return Signal(failed=error.code, text=error.message, calls=calls)
-        case OutcomeUnknown():
-            return Signal(failed=error.code, text=error.message, calls=calls)
-        case RetryLater(after=after) if error.throttled:
-            until = ms(now + min(after, timedelta(hours=1))) if after is not None and after > timedelta() else 0
-            return Signal(answered=calls > 0, limited_until=until, calls=calls)
-        case Unmappable():
-            return Signal(answered=calls > 0, calls=calls)
-        case _:
-            return Signal(answered=True, calls=calls)
-
-
-def _outcome(claimed: Claimed, after: State, reason: Reason, outcome: str) -> Outcome:
-    return Outcome(
-        message_id=claimed.message_id,
-        lease_no=claimed.lease_no,
-        target_id=claimed.target_id,
-        flow_id=claimed.flow_id,
-        lane_id=claimed.lane_id,
-        record_id=claimed.record.record_id,
-        kind=claimed.record.kind,
-        number=claimed.record.number,
-        stake=claimed.stake,
-        currency=claimed.currency,
-        after=after,
-        reason=reason,
-        outcome=outcome,
-    )
-
-
-def _evidence(outcome: Outcome, receipt: Receipt) -> None:
-    seen = receipt.evidence
-    outcome.status, outcome.answer, outcome.answer_cut = seen.status, seen.answer, seen.answer_cut
-    outcome.took_us = int(seen.seconds * 1_000_000)
-    outcome.sent_at = ms(seen.sent_at) if seen.sent_at is not None else None
-
-
-def _keep_found(outcome: Outcome, found: _Found) -> None:
-    """What looking found is bound and painted, whatever became of the write after it."""
-    if found.holds is None:
-        return
-    outcome.far_id, outcome.present, outcome.holds = found.claimed.far_id, True, found.holds
-    picture = found.claimed.picture
-    if picture is not None and picture.far_revision is not None:
-        outcome.far_revision, outcome.far_order = picture.far_revision, picture.far_order
-
-
-def _held_for_parents(claimed: Claimed, keys: Sequence[str]) -> Ended:
-    outcome = _outcome(claimed, State.HELD, Reason.RETRY, "parent_missing")
-    outcome.error = f"the target has not got {', '.join(keys[:5])}" + (
-        f" and {len(keys) - 5} more" if len(keys) > 5 else ""
-    )
-    outcome.error_code, outcome.burn = "parent_missing", False
-    outcome.waits = [(Wait.PARENT, key) for key in keys]
-    return Ended(outcome)
-
-
-def _orphan(claimed: Claimed) -> Outcome:
-    outcome = _outcome(claimed, State.HELD, Reason.RETRY, "no_flow")
-    outcome.error, outcome.error_code, outcome.burn = "the landscape has no flow for it any more", "no_flow", False
-    outcome.waits = [(Wait.PERSON, "the landscape has no flow for it any more")]
-    return outcome
-
-
-def _no_answer(deadline: timedelta, prepared: Prepared) -> str:
-    return f"no answer in {deadline.total_seconds():g} s: {prepared.request}"

@@ -6,25 +6,23 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from datetime import timedelta
 
 from erpsync.adapters.protocol import Receipt
 from erpsync.domain.document import Fields, flatten
 from erpsync.domain.messages import Reason, State
 from erpsync.domain.retry import ask_again, is_overdue
-from erpsync.engine.context import Bench, Context
+from erpsync.engine.context import Context
+from erpsync.engine.deliver.ending import NEVER
 from erpsync.engine.deliver.finishing import Ended, Finisher, Signal
-from erpsync.engine.deliver.sending import NEVER
 from erpsync.engine.routes import Route
-from erpsync.errors import AccessDenied, CallError, NotFound, UsageError
-from erpsync.store import audit, claims, outcomes
-from erpsync.store.cases import Case, open_of_message
-from erpsync.store.claims import Claimed
-from erpsync.store.connection import Connection, moment, ms
-from erpsync.store.messages import standings
-from erpsync.store.outcomes import OpenTry, Outcome
-from erpsync.store.totals import Tally
+from erpsync.errors import AccessDenied, CallError
+from erpsync.store import questions
+from erpsync.store.cases import Case
+from erpsync.store.claimed import Claimed, load_claimed
+from erpsync.store.connection import moment, ms
+from erpsync.store.outcomes import Outcome
+from erpsync.store.tries import OpenTry, open_try
 
 
 def can_be_asked(route: Route, far_id: str) -> bool:
@@ -45,7 +43,7 @@ class Settler:
         target_id = context.routes.names.systems[target]
         until = context.now_ms + int(2 * context.system(target).limits.deadline.total_seconds() * 1000)
         picked = await context.store.writer.run(
-            lambda db: outcomes.claim_settling(
+            lambda db: questions.claim_settling(
                 db, target_id, room=room, now=context.now_ms, until=until, worker_id=context.worker_id
             )
         )
@@ -63,8 +61,8 @@ class Settler:
 
     def _load(self, message_id: int) -> tuple[Claimed, OpenTry | None]:
         with self._context.store.read() as db:
-            (claimed,) = claims.load(db, [message_id])
-            return claimed, outcomes.open_try(db, message_id)
+            (claimed,) = load_claimed(db, [message_id])
+            return claimed, open_try(db, message_id)
 
     async def _ask(self, claimed: Claimed, tried: OpenTry | None) -> Ended:
         context = self._context
@@ -87,14 +85,14 @@ class Settler:
         if len(found) > 1:
             return Ended(self._found_twice(claimed, found), Signal(answered=True, calls=1))
         if found and not found[0].whole:  # it stands half way there: the same write looks, and goes on from it
-            outcome = _unknown(claimed, State.READY, Reason.NOT_DELIVERED, "half_way")
+            outcome = unknown_outcome(claimed, State.READY, Reason.NOT_DELIVERED, "half_way")
             outcome.due_at = context.now_ms
             return Ended(outcome, Signal(answered=True, calls=1))
         if found and (not far_id or _holds(found[0].holds, tried.content)):
             return Ended(self._arrived(claimed, tried, found[0]), Signal(answered=True, calls=1))
         if self._since_sent(tried, route) < context.system(route.target).limits.believes_after:
             return self._ask_later(claimed, tried, Signal(answered=True, calls=1))
-        outcome = _unknown(claimed, State.READY, Reason.NOT_DELIVERED, "not_found")
+        outcome = unknown_outcome(claimed, State.READY, Reason.NOT_DELIVERED, "not_found")
         outcome.due_at = context.now_ms
         return Ended(outcome, Signal(answered=True, calls=1))
 
@@ -115,7 +113,7 @@ class Settler:
 
     def _arrived(self, claimed: Claimed, tried: OpenTry, found: Receipt) -> Outcome:
         reason = Reason.UPDATED if tried.far_id else Reason.CREATED
-        outcome = _unknown(claimed, State.DONE, reason, "settled")
+        outcome = unknown_outcome(claimed, State.DONE, reason, "settled")
         outcome.far_id, outcome.present = found.far_id or claimed.far_id, True
         outcome.holds, outcome.asked = found.holds, tried.content
         if found.far_revision is not None:
@@ -131,7 +129,7 @@ class Settler:
         wait = ask_again(
             tried.asked_times, since_sent=self._since_sent(tried, route), believes_after=system.limits.believes_after
         )
-        outcome = _unknown(claimed, State.UNKNOWN, Reason.ANSWER_LOST, "asked")
+        outcome = unknown_outcome(claimed, State.UNKNOWN, Reason.ANSWER_LOST, "asked")
         outcome.due_at = ms(context.now() + wait)
         outcome.unknown_since = claimed.unknown_since or tried.begun_at
         outcome.error = signal.text or "not found, too early to believe"
@@ -140,7 +138,7 @@ class Settler:
         return Ended(outcome, signal)
 
     def _for_a_person(self, claimed: Claimed, tried: OpenTry | None, why: str, *, due_at: int) -> Outcome:
-        outcome = _unknown(claimed, State.UNKNOWN, Reason.ANSWER_LOST, "asked")
+        outcome = unknown_outcome(claimed, State.UNKNOWN, Reason.ANSWER_LOST, "asked")
         outcome.due_at = due_at
         outcome.unknown_since = claimed.unknown_since or (tried.begun_at if tried else self._context.now_ms)
         outcome.error = f"{self._context.system_named(claimed.target_id)} {why}"
@@ -189,7 +187,7 @@ def _holds(held: Fields | None, asked: Fields) -> bool:
     )
 
 
-def _unknown(claimed: Claimed, after: State, reason: Reason, outcome: str) -> Outcome:
+def unknown_outcome(claimed: Claimed, after: State, reason: Reason, outcome: str) -> Outcome:
     return Outcome(
         message_id=claimed.message_id,
         lease_no=claimed.lease_no,
@@ -205,123 +203,4 @@ def _unknown(claimed: Claimed, after: State, reason: Reason, outcome: str) -> Ou
         reason=reason,
         outcome=outcome,
         settles=True,
-    )
-
-
-@dataclass(frozen=True)
-class Settled:
-    """What settling came to. ``act`` is the audit entry's number, None when the target was asked and nothing is known yet."""
-
-    message_id: int
-    state: str
-    key: str
-    system: str
-    far_id: str
-    act: int | None
-    closed: list[int]
-    stake: int
-    currency: str
-
-
-def settle(
-    bench: Bench,
-    message_id: int,
-    *,
-    delivered: str | None,
-    not_delivered: bool,
-    actor: str,
-    reason: str,
-    command: str,
-) -> Settled:
-    """A person says what became of an unknown message: it is there as ``delivered``, or it did not arrive and goes again.
-
-    Raises NotFound for an unknown id, UsageError when the outcome of that message is not open.
-    """
-    context = bench.context()
-    now = context.now_ms
-
-    def act(db: Connection) -> Settled:
-        standing = standings(db, context.routes.company_id, [message_id]).get(message_id)
-        if standing is None:
-            raise NotFound(f"message {message_id} is not in the store (pruned, or never was)")
-        if standing.state != State.UNKNOWN:
-            raise UsageError(
-                f"message {message_id} is not unknown, it is {standing.state}",
-                hint=f"erpsync messages show {message_id}",
-            )
-        (claimed,) = claims.load(db, [message_id])
-        tried = outcomes.open_try(db, message_id)
-        tally = Tally(context.routes.company_id)
-        outcome = _unknown(claimed, State.DONE if delivered else State.READY, Reason.SETTLED, "settled")
-        if delivered:
-            outcome.far_id, outcome.present, outcome.asked = delivered, True, tried.content if tried else {}
-            outcome.outcome = "settled_delivered"
-        else:
-            outcome.reason, outcome.outcome, outcome.due_at = Reason.NOT_DELIVERED, "settled_not_delivered", now
-            outcome.generation = claimed.generation + 1 if claimed.pinned is not None else None
-        closed_before = open_of_message(db, message_id)
-        outcomes.finish(db, [outcome], tally, now=now)
-        tally.write(db)
-        number = audit.append(
-            db,
-            chain="main",
-            company_id=context.routes.company_id,
-            at=moment(now),
-            actor=actor,
-            what="message.settle",
-            subject=str(message_id),
-            reason=reason,
-            command=command,
-            before=b'{"state":"unknown"}',
-            after=(f'{{"state":"{outcome.after}","far_id":"{len(delivered or "")}"}}').encode(),
-        )
-        still = open_of_message(db, message_id)
-        return Settled(
-            message_id,
-            str(outcome.after),
-            standing.key,
-            context.system_named(standing.target_id),
-            delivered or "",
-            number,
-            sorted(closed_before - still),
-            standing.stake,
-            standing.currency,
-        )
-
-    if delivered is None and not not_delivered:
-        raise UsageError(
-            "messages settle needs --delivered FAR_ID or --not-delivered", hint="a findable system can be asked instead"
-        )
-    return context.store.writer.call(act)
-
-
-async def ask_now(bench: Bench, message_id: int) -> Settled:
-    """Ask a findable target about one unknown message now; raises UsageError where it cannot be asked (blind)."""
-    context = bench.context()
-    with context.store.read() as db:
-        standing = standings(db, context.routes.company_id, [message_id]).get(message_id)
-    if standing is None:
-        raise NotFound(f"message {message_id} is not in the store (pruned, or never was)")
-    if standing.state != State.UNKNOWN:
-        raise UsageError(
-            f"message {message_id} is not unknown, it is {standing.state}", hint=f"erpsync messages show {message_id}"
-        )
-    route = context.routes.by_flow(standing.flow_id, standing.target_id)
-    with context.store.read() as db:
-        tried = outcomes.open_try(db, message_id)
-    name = context.system_named(standing.target_id)
-    if route is None or not can_be_asked(route, tried.far_id if tried else ""):
-        raise UsageError(
-            f"{name} cannot be asked (blind): look there, then say what you saw",
-            hint=f"erpsync messages settle {message_id} --delivered ITS_NUMBER, or --not-delivered --reason WHY",
-        )
-    lease = await context.store.writer.run(
-        lambda db: outcomes.claim_settling_one(
-            db, message_id, now=context.now_ms, until=context.now_ms + 60_000, worker_id=context.worker_id
-        )
-    )
-    settler = Settler(context, Finisher(context, moved=lambda _: None))
-    outcome = await settler.settle(message_id, lease)
-    return Settled(
-        message_id, str(outcome.after), standing.key, name, outcome.far_id, None, [], standing.stake, standing.currency
     )

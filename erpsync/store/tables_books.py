@@ -1,0 +1,83 @@
+"""Contents, records, pictures, cross-references and the event log, as the first migration makes them."""
+
+from __future__ import annotations
+
+BOOKS: tuple[str, ...] = (
+    # Contents lie once, by hash: raw, canonical, edited, sent.
+    """CREATE TABLE payloads (
+        payload_id INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, content BLOB NOT NULL
+    ) STRICT""",
+    """CREATE TABLE records (
+        record_id INTEGER PRIMARY KEY,
+        company_id INTEGER NOT NULL REFERENCES companies,
+        kind TEXT NOT NULL,
+        number TEXT NOT NULL,
+        fields TEXT NOT NULL,
+        removed INTEGER NOT NULL DEFAULT 0 CHECK (removed IN (0, 1)),
+        revision INTEGER NOT NULL DEFAULT 1,
+        changed_at INTEGER NOT NULL,
+        event_id INTEGER,
+        UNIQUE (company_id, kind, number)
+    ) STRICT""",
+    # What one system is last known to hold of a record. ``asked``: what we asked for where it holds something else.
+    """CREATE TABLE pictures (
+        record_id INTEGER NOT NULL REFERENCES records,
+        system_id INTEGER NOT NULL REFERENCES systems,
+        fields TEXT NOT NULL,
+        asked TEXT,
+        present INTEGER NOT NULL DEFAULT 1 CHECK (present IN (0, 1)),
+        far_revision TEXT,
+        far_order INTEGER,
+        seen_at INTEGER NOT NULL,
+        PRIMARY KEY (record_id, system_id)
+    ) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE xrefs (
+        system_id INTEGER NOT NULL REFERENCES systems,
+        record_id INTEGER NOT NULL REFERENCES records,
+        company_id INTEGER NOT NULL REFERENCES companies,
+        kind TEXT NOT NULL,
+        far_id TEXT NOT NULL,
+        bound_at INTEGER NOT NULL,
+        PRIMARY KEY (system_id, record_id),
+        UNIQUE (company_id, system_id, kind, far_id)
+    ) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE events (
+        event_id INTEGER PRIMARY KEY,
+        company_id INTEGER NOT NULL REFERENCES companies,
+        system_id INTEGER NOT NULL REFERENCES systems,
+        kind TEXT NOT NULL,
+        record_id INTEGER REFERENCES records,
+        number TEXT NOT NULL DEFAULT '',
+        far_id TEXT NOT NULL DEFAULT '',
+        far_revision TEXT,
+        far_order INTEGER,
+        source_event_id TEXT,
+        removed INTEGER NOT NULL DEFAULT 0 CHECK (removed IN (0, 1)),
+        sent INTEGER NOT NULL DEFAULT 0 CHECK (sent IN (0, 1)),
+        at INTEGER,
+        zone TEXT NOT NULL DEFAULT '',
+        received_at INTEGER NOT NULL,
+        raw_id INTEGER REFERENCES payloads,
+        canonical_id INTEGER REFERENCES payloads,
+        verdict TEXT NOT NULL,
+        detail TEXT NOT NULL DEFAULT '',
+        repeats INTEGER NOT NULL DEFAULT 0,
+        repeated_at INTEGER,
+        caused_by INTEGER,
+        contract_version INTEGER NOT NULL DEFAULT 1,
+        mapping_hash TEXT NOT NULL DEFAULT '',
+        landscape_id INTEGER REFERENCES landscapes
+    ) STRICT""",
+    "CREATE INDEX events_record ON events (record_id)",
+    "CREATE INDEX events_back ON events (verdict) WHERE verdict NOT IN ('accepted', 'caught_up', 'stale')",
+    # The duplicate key outlives its event: (source, event id), else (source, key, revision, content hash).
+    """CREATE TABLE seen (
+        company_id INTEGER NOT NULL,
+        system_id INTEGER NOT NULL,
+        dup_key TEXT NOT NULL,
+        content_hash BLOB NOT NULL,
+        event_id INTEGER NOT NULL,
+        seen_at INTEGER NOT NULL,
+        PRIMARY KEY (company_id, system_id, dup_key)
+    ) STRICT, WITHOUT ROWID""",
+)

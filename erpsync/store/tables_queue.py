@@ -1,0 +1,113 @@
+"""Messages, their lanes, what they wait for, and every try: the tables of the queue, as the first migration makes them."""
+
+from __future__ import annotations
+
+from erpsync.domain.messages import MOVES, State
+
+_STATES = ", ".join(f"'{state}'" for state in State)
+OPEN = "('ready', 'leased', 'held', 'unknown', 'dead')"
+DUE = "('ready', 'leased')"
+
+_MOVES_ALLOWED = " OR ".join(
+    f"(OLD.state = '{before}' AND NEW.state IN ({', '.join(repr(str(after)) for after in afters)}))"
+    for before, afters in MOVES.items()
+    if afters
+)
+
+QUEUE: tuple[str, ...] = (
+    """CREATE TABLE lanes (
+        lane_id INTEGER PRIMARY KEY,
+        company_id INTEGER NOT NULL REFERENCES companies,
+        target_id INTEGER NOT NULL REFERENCES systems,
+        lane_key TEXT NOT NULL,
+        UNIQUE (company_id, target_id, lane_key)
+    ) STRICT""",
+    f"""CREATE TABLE messages (
+        message_id INTEGER PRIMARY KEY,
+        company_id INTEGER NOT NULL REFERENCES companies,
+        event_id INTEGER REFERENCES events,
+        target_id INTEGER NOT NULL REFERENCES systems,
+        lane_id INTEGER NOT NULL REFERENCES lanes,
+        flow_id INTEGER NOT NULL REFERENCES flows,
+        record_id INTEGER NOT NULL REFERENCES records,
+        state TEXT NOT NULL CHECK (state IN ({_STATES})),
+        is_head INTEGER NOT NULL CHECK (is_head IN (0, 1)),
+        due_at INTEGER NOT NULL,
+        lease_no INTEGER NOT NULL DEFAULT 0,
+        leased_by INTEGER,
+        tries INTEGER NOT NULL DEFAULT 0,
+        generation INTEGER NOT NULL DEFAULT 1,
+        pinned_id INTEGER,
+        reason TEXT NOT NULL DEFAULT '',
+        error TEXT NOT NULL DEFAULT '',
+        error_code TEXT NOT NULL DEFAULT '',
+        error_field TEXT NOT NULL DEFAULT '',
+        superseded_by INTEGER,
+        own_id INTEGER REFERENCES payloads,
+        stake INTEGER NOT NULL DEFAULT 0,
+        currency TEXT NOT NULL DEFAULT '',
+        conflicts INTEGER NOT NULL DEFAULT 0,
+        mends INTEGER NOT NULL DEFAULT 0 CHECK (mends IN (0, 1)),
+        accepted_at INTEGER NOT NULL,
+        state_at INTEGER NOT NULL,
+        unknown_since INTEGER,
+        CHECK (is_head = 0 OR state IN {OPEN}),
+        CHECK (pinned_id IS NULL OR state IN ('ready', 'leased', 'unknown'))
+    ) STRICT""",
+    f"CREATE INDEX messages_lane ON messages (lane_id) WHERE state IN {OPEN}",
+    f"CREATE INDEX messages_due ON messages (target_id, flow_id, due_at) WHERE is_head = 1 AND state IN {DUE}",
+    "CREATE INDEX messages_settling ON messages (target_id, due_at) WHERE is_head = 1 AND state = 'unknown'",
+    "CREATE INDEX messages_leased ON messages (target_id) WHERE state = 'leased'",
+    f"CREATE INDEX messages_age ON messages (flow_id, target_id) WHERE state IN {OPEN}",
+    "CREATE INDEX messages_dead ON messages (stake DESC, state_at) WHERE state = 'dead'",
+    "CREATE INDEX messages_held ON messages (target_id, state_at) WHERE state = 'held'",
+    "CREATE INDEX messages_record ON messages (record_id)",
+    "CREATE INDEX messages_event ON messages (event_id)",
+    f"""CREATE TRIGGER messages_move BEFORE UPDATE OF state ON messages
+        WHEN OLD.state <> NEW.state AND NOT ({_MOVES_ALLOWED})
+        BEGIN SELECT RAISE(ABORT, 'message may not move so'); END""",
+    """CREATE TRIGGER messages_lease BEFORE UPDATE OF lease_no ON messages WHEN NEW.lease_no < OLD.lease_no
+        BEGIN SELECT RAISE(ABORT, 'lease_no only grows'); END""",
+    # Why a held message waits, a row per reason; found by what is waited for.
+    """CREATE TABLE waits (
+        message_id INTEGER NOT NULL REFERENCES messages,
+        reason TEXT NOT NULL CHECK (reason IN ('checkpoint', 'parent', 'approval', 'person', 'removal', 'line')),
+        target_id INTEGER NOT NULL,
+        waits_on TEXT NOT NULL DEFAULT '',
+        since INTEGER NOT NULL,
+        PRIMARY KEY (message_id, reason, waits_on)
+    ) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX waits_on ON waits (target_id, reason, waits_on)",
+    # A row a try, written before anything is sent. The exact bytes are in payloads.
+    """CREATE TABLE attempts (
+        attempt_id INTEGER PRIMARY KEY,
+        message_id INTEGER NOT NULL REFERENCES messages,
+        lease_no INTEGER NOT NULL,
+        try_no INTEGER NOT NULL,
+        what TEXT NOT NULL DEFAULT 'write' CHECK (what IN ('write', 'find', 'settle')),
+        worker_id INTEGER,
+        once_key TEXT NOT NULL DEFAULT '',
+        generation INTEGER NOT NULL DEFAULT 1,
+        claimed_at INTEGER NOT NULL,
+        begun_at INTEGER,
+        sent_at INTEGER,
+        ended_at INTEGER,
+        outcome TEXT NOT NULL DEFAULT '',
+        request TEXT NOT NULL DEFAULT '',
+        headers TEXT NOT NULL DEFAULT '',
+        body_id INTEGER REFERENCES payloads,
+        content TEXT NOT NULL DEFAULT '',
+        far_id TEXT NOT NULL DEFAULT '',
+        far_revision TEXT NOT NULL DEFAULT '',
+        status INTEGER,
+        answer BLOB,
+        answer_cut INTEGER NOT NULL DEFAULT 0,
+        error TEXT NOT NULL DEFAULT '',
+        error_code TEXT NOT NULL DEFAULT '',
+        took_us INTEGER,
+        contract_version INTEGER NOT NULL DEFAULT 1,
+        mapping_hash TEXT NOT NULL DEFAULT '',
+        landscape_id INTEGER,
+        UNIQUE (message_id, lease_no)
+    ) STRICT""",
+)

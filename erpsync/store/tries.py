@@ -1,0 +1,91 @@
+"""Tries: the exact bytes of each put on record just before its first byte leaves, and the one whose outcome is open."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from erpsync.domain.document import Fields
+from erpsync.store import payloads
+from erpsync.store.connection import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A try about to leave: its exact bytes, and what they ask the far system to hold."""
+
+    message_id: int
+    lease_no: int
+    request: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    content: Fields
+    once_key: str
+    generation: int
+    far_id: str = ""
+    far_revision: str = ""
+    mapping_hash: str = ""
+
+
+def begin(db: Connection, tries: Sequence[Begun], *, landscape_id: int, now: int) -> set[int]:
+    """Put tries on record just before their first byte leaves; returns those still ours to send."""
+    ours = {
+        int(row[0])
+        for row in db.execute(
+            "SELECT m.message_id FROM json_each(?) j JOIN messages m ON m.message_id = j.value ->> 0 "
+            "WHERE m.lease_no = j.value ->> 1 AND m.state = 'leased' AND m.due_at > ?",
+            (json.dumps([(t.message_id, t.lease_no) for t in tries]), now),
+        )
+    }
+    going = [t for t in tries if t.message_id in ours]
+    body_ids = payloads.put_many(db, [t.body for t in going])
+    db.executemany(
+        "UPDATE attempts SET begun_at = ?, request = ?, headers = ?, body_id = ?, content = ?, once_key = ?, generation = ?, "
+        "far_id = ?, far_revision = ?, mapping_hash = ?, landscape_id = ? WHERE message_id = ? AND lease_no = ?",
+        [
+            (
+                *(
+                    now,
+                    t.request,
+                    json.dumps(t.headers),
+                    body_id,
+                    json.dumps(t.content, separators=(",", ":")),
+                    t.once_key,
+                    t.generation,
+                ),
+                *(t.far_id, t.far_revision, t.mapping_hash, landscape_id, t.message_id, t.lease_no),
+            )
+            for t, body_id in zip(going, body_ids, strict=True)
+        ],
+    )
+    risen = [(t.generation, t.message_id, t.generation) for t in going]
+    db.executemany("UPDATE messages SET generation = ? WHERE message_id = ? AND generation < ?", risen)
+    return ours
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTry:
+    """The last write of a message whose outcome is open."""
+
+    attempt_id: int
+    request: str
+    begun_at: int
+    sent_at: int | None
+    content: Fields
+    far_id: str
+    once_key: str
+    asked_times: int
+
+
+def open_try(db: Connection, message_id: int) -> OpenTry | None:
+    """The try whose outcome is open, and how often it was asked about since."""
+    row = db.execute(
+        "SELECT attempt_id, request, begun_at, sent_at, content, far_id, once_key, (SELECT count(*) FROM attempts s "
+        "WHERE s.message_id = a.message_id AND s.what = 'settle' AND s.attempt_id > a.attempt_id) FROM attempts a "
+        "WHERE message_id = ? AND what = 'write' AND begun_at IS NOT NULL ORDER BY attempt_id DESC LIMIT 1",
+        (message_id,),
+    ).fetchone()
+    if row is None:
+        return None
+    return OpenTry(row[0], row[1], row[2], row[3], json.loads(row[4] or "{}"), row[5], row[6], row[7])
