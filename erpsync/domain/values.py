@@ -211,7 +211,8 @@ def from_minor_units(value: int, currency: str) -> Decimal:
 
 def line_amount(*, quantity: int, unit_price: int, discount: int, currency: str) -> int:
     """What a line comes to, in minor units: quantity times unit price less discount (all in millionths), half up."""
-    exact = quantity * unit_price * (MILLION - discount) * 10 ** exponent(currency)  # in 10**-18 of the minor unit
+    minor: int = 10 ** exponent(currency)
+    exact = quantity * unit_price * (MILLION - discount) * minor  # in 10**-18 of the minor unit
     amount = (2 * abs(exact) + MILLION**3) // (2 * MILLION**3)
     return amount if exact >= 0 else -amount
 

@@ -8,12 +8,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from erpsync.config.landscape import Flow
 from erpsync.domain.keys import parse_key
 from erpsync.domain.kinds import kind_named, kind_words
 from erpsync.engine.context import Bench, Context
 from erpsync.engine.crew import Crew, at_work
 from erpsync.engine.intake.narrowing import Narrow, pull_some
-from erpsync.engine.intake.reading import PullReport
+from erpsync.engine.intake.reading import Puller, PullReport
 from erpsync.engine.routes import Route
 from erpsync.engine.worker import WorkerReport, in_order_of_parents, stop_on_signals
 from erpsync.errors import UsageError
@@ -203,9 +204,18 @@ async def _pull(crew: Crew, report: PullReport, wish: Wish, *, stop: asyncio.Eve
             await pull_some(context, report, narrow)
             crew.wake()
         return
-    while not stop.is_set():
+    flow = next(f for system, kind, f in crew.context.routes.pulls() if (system, kind) == (report.system, report.kind))
+    await pull_when_free(crew.puller, report, flow, full=wish.full, stop=stop)
+    crew.wake()
+
+
+async def pull_when_free(
+    puller: Puller, report: PullReport, flow: Flow, *, full: bool, stop: asyncio.Event | None = None
+) -> None:
+    """Read it now; where another worker is reading it, or the first call to a system in doubt is another's, after that."""
+    while stop is None or not stop.is_set():
         report.skipped = ""
-        await crew.pull(report, force=True, full=wish.full)
+        await puller.pull(report.system, report.kind, flow, force=True, full=full, progress=report)
         if report.skipped not in ("proving", "not due, or read by another worker"):
             return
         await asyncio.sleep(0.1)

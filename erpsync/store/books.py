@@ -14,7 +14,6 @@ from erpsync.domain.document import Fields
 from erpsync.store.connection import Connection
 from erpsync.store.rows import insert_rows
 
-
 # CROSS JOIN: what is asked for comes first, then the index is sought for each; left to itself SQLite reads every row.
 BOUND_TO = (
     "SELECT x.far_id, x.record_id FROM json_each(?) j CROSS JOIN xrefs x ON x.company_id = ? AND x.system_id = ? AND x.kind = ? "

@@ -93,7 +93,9 @@ def heal_message(db: Connection, message_id: int, *, now: int, how: str, by: str
     return [int(row[0]) for row in rows]
 
 
-def open_subjects(db: Connection, kinds: Iterable[str], *, company_id: int, subjects: Iterable[str]) -> set[tuple[str, str]]:
+def open_subjects(
+    db: Connection, kinds: Iterable[str], *, company_id: int, subjects: Iterable[str]
+) -> set[tuple[str, str]]:
     """Which of these subjects have an open case of which of these kinds: (kind, subject)."""
     found: set[tuple[str, str]] = set()
     for kind in kinds:

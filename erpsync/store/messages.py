@@ -16,7 +16,6 @@ from erpsync.store.connection import Connection
 from erpsync.store.schema import OPEN
 from erpsync.store.totals import Tally
 
-
 PROMOTE = (
     "UPDATE messages SET is_head = 1 WHERE message_id = (SELECT message_id FROM messages WHERE lane_id = ? "
     f"AND state IN {OPEN} ORDER BY message_id LIMIT 1) AND is_head = 0"

@@ -19,9 +19,7 @@ from erpsync.store.rows import insert_rows
 from erpsync.store.schema import OPEN
 from erpsync.store.totals import Tally
 
-LANES_KNOWN = (
-    "SELECT lane_key, lane_id FROM lanes WHERE company_id = ? AND target_id = ? AND lane_key IN (SELECT value FROM json_each(?))"
-)
+LANES_KNOWN = "SELECT lane_key, lane_id FROM lanes WHERE company_id = ? AND target_id = ? AND lane_key IN (SELECT value FROM json_each(?))"
 OPEN_OF_LANES = (
     "SELECT lane_id, message_id, record_id, target_id, flow_id, state, stake, currency, is_head, pinned_id IS NOT NULL FROM messages "
     f"INDEXED BY messages_lane WHERE state IN {OPEN} AND lane_id IN (SELECT value FROM json_each(?)) ORDER BY lane_id, message_id"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from erpsync.store.connection import Connection
@@ -68,3 +68,24 @@ def open_messages(
         (company_id, state, json.dumps(list(flow_ids)), limit),
     )
     return [(str(key), str(system), int(message_id), str(error)) for key, system, message_id, error in rows]
+
+
+def offered_since(db: Connection, flow_id: int, target_id: int, *, since: Mark) -> list[tuple[int, str, str]]:
+    """(message id, state, key) of what was offered since then, but for what newer ones cleared."""
+    rows = db.execute(
+        "SELECT m.message_id, m.state, r.kind || ':' || r.number FROM messages m JOIN records r USING (record_id) "
+        "WHERE m.message_id >= ? AND m.flow_id = ? AND m.target_id = ? AND m.reason <> 'superseded' ORDER BY m.message_id",
+        (since.message_id, flow_id, target_id),
+    )
+    return [(int(message_id), str(state), str(key)) for message_id, state, key in rows]
+
+
+def keys_on_their_way(db: Connection, target_id: int, keys: Collection[str]) -> set[str]:
+    """Which of these documents have a message to a target that is not finished."""
+    rows = db.execute(
+        "SELECT DISTINCT j.value FROM json_each(?) j JOIN records r ON r.kind = substr(j.value, 1, instr(j.value, ':') - 1) "
+        "AND r.number = substr(j.value, instr(j.value, ':') + 1) JOIN messages m ON m.record_id = r.record_id "
+        "AND m.target_id = ? AND m.state IN ('ready', 'leased', 'held', 'unknown', 'dead')",
+        (json.dumps(list(keys)), target_id),
+    )
+    return {str(row[0]) for row in rows}

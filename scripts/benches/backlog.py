@@ -21,19 +21,21 @@ _A_LANE = 6
 _NUMBERS = "WITH RECURSIVE number (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM number WHERE n + 1 < :many) "
 _RECORDS = (
     _NUMBERS + "INSERT INTO records (record_id, company_id, kind, number, fields, changed_at) "
-    "SELECT n + 1, 1, 'item', printf('SKU-%07d', n), printf('{\"sku\":[\"SKU-%07d\",1,0],\"name\":[\"Drill\",1,0]}', n), :now FROM number"
+    'SELECT n + 1, 1, \'item\', printf(\'SKU-%07d\', n), printf(\'{"sku":["SKU-%07d",1,0],"name":["Drill",1,0]}\', n), :now FROM number'
 )
 _LANES = (
     _NUMBERS + "INSERT INTO lanes (lane_id, company_id, target_id, lane_key) "
     "SELECT n + 1, 1, 2 + n % 4, printf('item:SKU-%07d', n) FROM number"
 )
 _WAITING = (
-    _NUMBERS + "INSERT INTO messages (company_id, target_id, lane_id, flow_id, record_id, state, is_head, due_at, accepted_at, state_at) "
+    _NUMBERS
+    + "INSERT INTO messages (company_id, target_id, lane_id, flow_id, record_id, state, is_head, due_at, accepted_at, state_at) "
     "SELECT 1, 2 + (n % :lanes) % 4, 1 + n % :lanes, 1, 1 + n % :lanes, 'ready', n < :lanes, :now - 1000000 + n % 1000000, :now, :now "
     "FROM number"
 )
 _STANDING_STILL = (
-    _NUMBERS + "INSERT INTO messages (company_id, target_id, lane_id, flow_id, record_id, state, is_head, due_at, accepted_at, state_at, "
+    _NUMBERS
+    + "INSERT INTO messages (company_id, target_id, lane_id, flow_id, record_id, state, is_head, due_at, accepted_at, state_at, "
     "reason, error) SELECT 1, 2 + (:first + n % :lanes) % 4, 1 + :first + n % :lanes, 1, 1 + :first + n % :lanes, "
     "iif(n < :lanes, 'dead', 'ready'), n < :lanes, :now - 2000000, :now, :now, iif(n < :lanes, 'refused', ''), "
     "iif(n < :lanes, 'the price is out of range', '') FROM number"

@@ -29,7 +29,12 @@ def _happening(number: int) -> bytes:
 def _order(number: int) -> dict[str, Any]:
     changed, number = divmod(number, 40_000)
     lines = [
-        {"line": str(n + 1), "sku": f"SKU-{(number * 7 + n) % 977:04}", "quantity": n + 1 + changed, "unit_price": 19.95}
+        {
+            "line": str(n + 1),
+            "sku": f"SKU-{(number * 7 + n) % 977:04}",
+            "quantity": n + 1 + changed,
+            "unit_price": 19.95,
+        }
         for n in range(5)
     ]
     return {

@@ -43,9 +43,11 @@ def opened(
 
     ``writes`` has, by kind, how a target takes it (None: any document as it is); ``url`` is where targets are.
     """
-    workbench = Workbench(landscape_file=str(write_landscape(
-        folder, kinds=kinds, targets=targets, writes=writes, url=url, concurrency=concurrency
-    )))
+    workbench = Workbench(
+        landscape_file=str(
+            write_landscape(folder, kinds=kinds, targets=targets, writes=writes, url=url, concurrency=concurrency)
+        )
+    )
     try:
         yield workbench.context()
     finally:

@@ -141,7 +141,10 @@ def _offer_again(db: Connection, *, now: int) -> None:
     tally = Tally(_COMPANY)
     offer(
         db,
-        [Offer(None, target_id, _FLOW, record_id, lane_key, supersedes=False) for _, target_id, record_id, lane_key in done],
+        [
+            Offer(None, target_id, _FLOW, record_id, lane_key, supersedes=False)
+            for _, target_id, record_id, lane_key in done
+        ],
         tally,
         now=now,
     )

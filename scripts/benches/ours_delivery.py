@@ -59,7 +59,9 @@ def deliver(folder: Path, *, sink: Sink, bodies: list[bytes], in_flight: int, ma
     kinds = ("item", "customer", "order") if mapped else ("item",)
     writes = {"order": MAPPED} if mapped else {"item": PREBUILT}
     url = sink.url.rpartition("/")[0]
-    with opened(folder, kinds=kinds, targets={TARGET: "commerce"}, writes=writes, url=url, concurrency=in_flight) as context:
+    with opened(
+        folder, kinds=kinds, targets={TARGET: "commerce"}, writes=writes, url=url, concurrency=in_flight
+    ) as context:
         context.store.writer.call(lambda db: _fill(db, context, bodies, mapped=mapped))
         seconds = asyncio.run(_deliver(context, len(bodies)))
         _check(context, bodies, taken=sink.taken() - before, mapped=mapped)
@@ -71,7 +73,7 @@ async def _deliver(context: Context, messages: int) -> float:
         async with at_work(context, "bench") as at, Crew(at) as crew:
             begun = time.perf_counter()
             crew.wake()
-            while crew.feeder.delivered < messages and not crew.stopping:
+            while crew.feeder.delivered < messages and not crew.stopping:  # noqa: ASYNC110  (nobody tells of the last one)
                 await asyncio.sleep(0.005)
             seconds = time.perf_counter() - begun
         if crew.defects:
@@ -135,5 +137,7 @@ def _check(context: Context, bodies: Sequence[bytes], *, taken: int, mapped: boo
         }
         problems = verify(db, quick=True)
     if (done, taken) != (len(bodies), len(bodies)) or kept != set(bodies) or problems:
-        message = f"of {len(bodies)} bodies {taken} were taken, {done} done, {len(kept & set(bodies))} kept: {problems[:3]}"
+        message = (
+            f"of {len(bodies)} bodies {taken} were taken, {done} done, {len(kept & set(bodies))} kept: {problems[:3]}"
+        )
         raise RuntimeError(message)

@@ -82,7 +82,7 @@ class Sender:
         key = self._context.once_key(claimed.message_id, claimed.generation)
         plan = build(found.claimed, route, parents=parents, once_key=key, now=now)
         if isinstance(plan, Look):
-            looked = await self._look(claimed, route)
+            looked = await self.look(claimed, route)
             if isinstance(looked, Ended):
                 return looked
             found = looked
@@ -97,7 +97,7 @@ class Sender:
             case _:
                 raise AssertionError(plan)
 
-    async def _look(self, claimed: Claimed, route: Route) -> Found | Ended:
+    async def look(self, claimed: Claimed, route: Route) -> Found | Ended:
         """Look for the document before it is created: by our reference, else by its natural key."""
         adapter = self._context.adapter(route.target)
         receipts = await self._in_time(route.target, adapter.find(claimed.record.kind, claimed.record.number))
@@ -161,7 +161,7 @@ class Sender:
             return failed(
                 self._context, replace(claimed, tries=10**6), route, OutcomeUnknown(text, code="key_life"), calls=0
             )
-        looked = await self._look(claimed, route)
+        looked = await self.look(claimed, route)
         if isinstance(looked, Ended):
             return looked
         if looked.holds is not None:

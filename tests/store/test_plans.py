@@ -1,0 +1,165 @@
+"""Work stays quick behind any backlog: every statement on the worker's way is served by its index, none reads a whole table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+
+from erpsync.domain.messages import Once, Reason, State
+from erpsync.store import books, cases, claims, events, messages, offers, totals
+from erpsync.store.claimed import load_claimed
+from erpsync.store.claims import Share, Wanted
+from erpsync.store.connection import Connection
+from erpsync.store.offers import Offer
+from erpsync.store.outcomes import Outcome, finish
+from erpsync.store.questions import anything_to_ask, claim_settling
+from erpsync.store.store import Store
+from erpsync.store.totals import Tally
+from erpsync.store.tries import Begun, begin
+
+NOW = 1_000_000
+DUE = "messages_due (target_id=? AND flow_id=? AND due_at<?)"
+NUMBERED = "sqlite_autoindex_records_1 (company_id=? AND kind=? AND number=?)"
+WANTED = Wanted(
+    target_id=2,
+    room=10,
+    shares=[Share(1, 1)],
+    lease_ms=60_000,
+    once={1: Once.IDEMPOTENT},
+    upserts=frozenset(),
+    most_tries=12,
+    unknown_due_ms=0,
+)
+OFFER = Offer(None, 2, 1, 1, "item:SKU-1", supersedes=True)
+DELIVERED = Outcome(
+    message_id=1,
+    lease_no=1,
+    target_id=2,
+    flow_id=1,
+    lane_id=1,
+    record_id=1,
+    kind="item",
+    number="SKU-1",
+    stake=0,
+    currency="",
+    after=State.DONE,
+    reason=Reason.CREATED,
+    outcome="created",
+    present=True,
+    far_id="far-1",
+)
+SMALL = ("companies", "systems", "flows", "meta", "landscapes", "workers", "json_each", "j", "totals")
+
+Act = Callable[[Connection], object]
+OFFERED: Act = lambda db: offers.offer(db, [OFFER], Tally(1), now=NOW)  # noqa: E731  (a table of acts reads best)
+CLAIMED: Act = lambda db: claims.claim(db, WANTED, Tally(1), worker_id=1, now=NOW)  # noqa: E731  (as above)
+
+ACTS: dict[str, tuple[tuple[Act, ...], Act, tuple[str, ...]]] = {
+    "picking and leasing what is due": ((OFFERED,), CLAIMED, (DUE,)),
+    "looking whether anything is due": ((), lambda db: claims.anything_due(db, 2, 1, now=NOW), (DUE,)),
+    "counting what workers have in hand": ((), lambda db: claims.leased(db, 2, now=NOW), ("messages_leased",)),
+    "reading what was claimed": ((OFFERED,), lambda db: load_claimed(db, [1]), ()),
+    "putting a try on record": (
+        (OFFERED, CLAIMED),
+        lambda db: begin(db, [Begun(1, 1, "POST /", (), b"{}", {}, "es-1", 1)], landscape_id=1, now=NOW),
+        (),
+    ),
+    "finishing": ((OFFERED, CLAIMED), lambda db: finish(db, [DELIVERED], Tally(1), now=NOW), ("messages_lane",)),
+    "looking for a question": ((), lambda db: anything_to_ask(db, 2, before=NOW), ("messages_settling",)),
+    "picking questions": (
+        (),
+        lambda db: claim_settling(db, 2, room=5, now=NOW, until=NOW + 9, worker_id=1),
+        ("messages_settling",),
+    ),
+    "handing lanes on": ((), lambda db: messages.promote(db, [1]), ("messages_lane",)),
+    "offering into lanes where others stand": (
+        (OFFERED,),
+        OFFERED,
+        ("messages_lane (lane_id=?)", "sqlite_autoindex_lanes_1 (company_id=? AND target_id=? AND lane_key=?)"),
+    ),
+    "freeing what waited for a document": (
+        (),
+        lambda db: messages.release_waits_for(db, 2, ["item:SKU-1"], Tally(1), now=NOW),
+        ("waits_on (target_id=? AND reason=? AND waits_on=?)",),
+    ),
+    "open tries of records": ((), lambda db: messages.open_tries(db, 2, [1]), ("messages_record",)),
+    "what is on its way of a record": ((), lambda db: messages.has_open_message(db, 2, 1), ("messages_record",)),
+    "totals": ((), lambda db: totals.counts(db, 1), ("PRIMARY KEY",)),
+    "how much waits for a system": ((), lambda db: messages.waiting_for(db, 1, 2), ("PRIMARY KEY",)),
+    "records by number": ((), lambda db: books.records_named(db, 1, "item", ["SKU-1"]), (NUMBERED,)),
+    "pictures of records": ((), lambda db: books.pictures(db, 2, [1]), ("PRIMARY KEY (record_id=? AND system_id=?)",)),
+    "pictures of records at systems": (
+        (),
+        lambda db: books.pictures_for(db, [(1, 2)]),
+        ("PRIMARY KEY (record_id=? AND system_id=?)",),
+    ),
+    "far ids of records": ((), lambda db: books.far_ids(db, 2, [1]), ("PRIMARY KEY (system_id=? AND record_id=?)",)),
+    "records bound to far ids": (
+        (),
+        lambda db: books.bound_to(db, 1, 2, "item", ["far-1"]),
+        ("(company_id=? AND system_id=? AND kind=? AND far_id=?)",),
+    ),
+    "what a system calls keys": (
+        (),
+        lambda db: books.far_ids_of_keys(db, 1, 2, ["item:SKU-1"]),
+        (NUMBERED, "PRIMARY KEY (system_id=? AND record_id=?)"),
+    ),
+    "what was seen before": (
+        (),
+        lambda db: events.seen_before(db, 1, 2, ["id:1"]),
+        ("PRIMARY KEY (company_id=? AND system_id=? AND dup_key=?)",),
+    ),
+    "events that wait for an open try": (
+        (),
+        lambda db: events.anything_waits(db, 1),
+        ("events_back", "messages_record"),
+    ),
+    "open cases about keys": (
+        (lambda db: cases.open_case(db, cases.Case("unknown_key", "item:SKU-1", ""), company_id=1, now=NOW),),
+        lambda db: cases.open_subjects(db, ["unknown_key"], company_id=1, subjects=["item:SKU-1"]),
+        ("exceptions_open (company_id=? AND kind=? AND subject=?)",),
+    ),
+    "cases that hang on messages": ((), lambda db: cases.troubled_messages(db, [1]), ("exceptions_message",)),
+    "healing what hangs on a message": (
+        (),
+        lambda db: cases.heal_message(db, 1, now=NOW, how="delivered"),
+        ("exceptions_message",),
+    ),
+}
+
+
+@pytest.mark.parametrize("act", ACTS)
+def test_work_is_served_by_its_indexes(store: Store, act: str) -> None:
+    before, work, indexes = ACTS[act]
+
+    def watched(db: Connection) -> list[str]:
+        _fill(db)
+        for earlier in before:
+            earlier(db)
+        seen: list[str] = []
+        db.set_trace_callback(seen.append)
+        try:
+            work(db)
+        finally:
+            db.set_trace_callback(None)
+        asked = dict.fromkeys(sql for sql in seen if re.match(r"(SELECT|UPDATE|DELETE)\b", sql))
+        return [str(row[3]) for sql in asked for row in db.execute(f"EXPLAIN QUERY PLAN {sql}")]
+
+    plan = store.writer.call(watched)
+    for index in indexes:
+        assert any(index in step for step in plan), plan
+    scans = [
+        step for step in plan if step.startswith("SCAN") and step.split()[1] not in SMALL and "CONSTANT ROW" not in step
+    ]
+    assert not scans, scans
+
+
+def _fill(db: Connection) -> None:
+    """The least there must be for a message to exist."""
+    db.execute("INSERT INTO companies (company_id, name) VALUES (1, 'main')")
+    db.execute("INSERT INTO landscapes (landscape_id, digest, content, seen_at) VALUES (1, '', '', 0)")
+    db.executemany("INSERT INTO systems (system_id, name, since) VALUES (?, ?, 0)", [(1, "erp"), (2, "wms")])
+    db.execute("INSERT INTO flows (flow_id, name) VALUES (1, 'items')")
+    books.insert_records(db, 1, [books.Record(1, "item", "SKU-1", {"sku": "SKU-1"})])
