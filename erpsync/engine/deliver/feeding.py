@@ -58,7 +58,7 @@ class Feeder:
 
     async def feed(self) -> int:
         """Claim what there is room for, at every target; returns how many messages were claimed."""
-        hungry = [target for target in self._targets if self._local_room(target) > 0]
+        hungry = [target for target in self._targets if self._is_hungry(target)]
         due = await asyncio.to_thread(self._due, hungry)
         if not due:
             return 0
@@ -77,9 +77,17 @@ class Feeder:
         while self._tasks:
             await asyncio.wait(self._tasks)
 
+    def _most(self, target: _Target) -> int:
+        """How many messages of a target this worker carries at once, in flight or waiting here."""
+        return self._context.system(target.name).limits.concurrency * (_AHEAD if target.idempotent else 1)
+
     def _local_room(self, target: _Target) -> int:
-        most = self._context.system(target.name).limits.concurrency * (_AHEAD if target.idempotent else 1)
-        return most - len(target.waiting) - target.in_flight
+        return self._most(target) - len(target.waiting) - target.in_flight
+
+    def _is_hungry(self, target: _Target) -> bool:
+        """Whether a claim is worth its commit: a quarter of what is carried, or nothing left to send."""
+        room = self._local_room(target)
+        return room > 0 and (room * 4 >= self._most(target) or not target.waiting)
 
     def _due(self, targets: list[_Target]) -> list[_Target]:
         now = self._context.now_ms
