@@ -16,7 +16,7 @@ from erpsync.errors import FilterError
 _LATER_KINDS = frozenset(("price", "return", "tax_quote", "invoice", "credit_note", "payment"))
 _LATER_KEYS = ("conflict", "others", "review", "tolerance", "via", "steps")
 _FLOW_NAME = re.compile(r"[^\x00-\x1f\x7f-\x9f\"]{1,60}")
-_DEFAULT = Flow(name="", kind="", source="", targets=())
+_DEFAULT = Flow.model_construct(name="", kind="", source="", targets=())
 
 
 def read_owners(root: Table, systems: dict[str, object]) -> dict[str, str]:
@@ -92,7 +92,7 @@ def _flow(table: Table, systems: dict[str, object]) -> Flow:
             check_document_filter(kind, parse(where))
         except FilterError as error:
             table.wrong("where", error.message, hint=error.hint)
-    flow = Flow(
+    flow = Flow.model_construct(
         name=name,
         kind=kind.name if kind else "",
         source=source,

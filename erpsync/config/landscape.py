@@ -12,7 +12,11 @@ ROLES = ("erp", "wms", "commerce", "crm", "tax", "carrier", "billing", "edi", "n
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, arbitrary_types_allowed=True)
+    # What the file says is checked key by key (``tables.py``), so the readers build these with ``model_construct``;
+    # pydantic's own validators, which take longer to make than the file to read, are made when something asks for them.
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, arbitrary_types_allowed=True, defer_build=True
+    )
 
 
 class SecretRef(_Frozen):
@@ -67,9 +71,9 @@ class System(_Frozen):
     spec: Path | None = None
     secret: SecretRef | None = None
     options: dict[str, Any] = Field(default_factory=dict)
-    limits: Limits = Limits()
-    retry: Retry = Retry()
-    breaker: Breaker = Breaker()
+    limits: Limits = Field(default_factory=Limits)
+    retry: Retry = Field(default_factory=Retry)
+    breaker: Breaker = Field(default_factory=Breaker)
     run_by: str = ""
     folder: Path = Path()  # of the landscape file: what relative paths in options start from
 

@@ -22,6 +22,7 @@ from erpsync.errors import LandscapeError, UsageError
 FILE = "erpsync.toml"
 VARIABLE = "ERPSYNC_LANDSCAPE"
 _LARGEST = 4 * 1024 * 1024
+_DEEP_KEY = re.compile(r"(?:\.[ \t]*[\w\"'-]+[ \t]*){64}", re.ASCII)  # tomllib's time grows with the square of a key's parts
 _AT = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 
@@ -126,6 +127,9 @@ def _text(file: Path, content: bytes) -> str:
 
 
 def _parsed(file: Path, text: str) -> dict[str, Any]:
+    if deep := _DEEP_KEY.search(text):
+        line = text.count("\n", 0, deep.start()) + 1
+        raise LandscapeError("a key has more than 64 parts", file=file, line=line, text="a key has more than 64 parts")
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

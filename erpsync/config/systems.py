@@ -48,7 +48,7 @@ def read_systems(root: Table, folder: Path, *, retry: Retry, breaker: Breaker) -
 
 def read_retry(table: Table, base: Retry) -> Retry:
     """[retry], over ``base`` where it says nothing."""
-    retry = Retry(
+    retry = Retry.model_construct(
         first=table.duration("first", base.first),
         longest=table.duration("longest", base.longest),
         tries=table.whole("tries", base.tries, most=1000),
@@ -66,7 +66,7 @@ def read_retry(table: Table, base: Retry) -> Retry:
 
 def read_breaker(table: Table, base: Breaker) -> Breaker:
     """[breaker], over ``base`` where it says nothing."""
-    breaker = Breaker(
+    breaker = Breaker.model_construct(
         failures=table.whole("failures", base.failures, most=1000),
         within=table.duration("within", base.within),
         probe=table.duration("probe", base.probe),
@@ -91,7 +91,7 @@ def _system(name: str, table: Table, folder: Path, retry: Retry, breaker: Breake
             table.refuse(key, f"the {adapter} adapter takes no {key}", hint="leave it out")
         elif takes.get(key) and not table.has(key):
             table.mistakes.at(table.path, f"{key} is missing", hint=f"the {adapter} adapter needs it")
-    system = System(
+    system = System.model_construct(
         name=name,
         role=table.choice("role", "other", tuple(r for r in ROLES if r not in _LATER_ROLES), later=_LATER_ROLES),
         adapter=adapter,
@@ -137,15 +137,23 @@ def _spec(table: Table, folder: Path) -> Path | None:
         return None
     spec = (folder / written).absolute()
     packaged = SPECS / f"{written}.toml"
-    if not spec.is_file() and SYSTEM_NAME.fullmatch(written) and packaged.is_file():
+    there = _is_file(spec)
+    if not there and SYSTEM_NAME.fullmatch(written) and _is_file(packaged):
         return packaged
-    if "\0" in written or not spec.is_file():
+    if not there:
         with_erpsync = sorted(path.stem for path in SPECS.glob("*.toml"))
         hint = f"a path from {folder.name or 'here'}/" + (
             f", or one of: {', '.join(with_erpsync)}" if with_erpsync else ""
         )
         table.wrong("spec", "no such file", hint=hint)
     return spec
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name too long, or no name at all
+        return False
 
 
 def _secret(table: Table, folder: Path) -> SecretRef | None:
@@ -157,9 +165,9 @@ def _secret(table: Table, folder: Path) -> SecretRef | None:
     if scheme == "keyring":
         table.mistakes.not_built(path, found="keyring:")
     elif scheme == "env" and _ENV_NAME.fullmatch(rest):
-        return SecretRef(scheme="env", name=rest)
+        return SecretRef.model_construct(scheme="env", name=rest)
     elif scheme == "file" and rest and "\0" not in rest:
-        return SecretRef(scheme="file", name=str((folder / rest).absolute()))
+        return SecretRef.model_construct(scheme="file", name=str((folder / rest).absolute()))
     elif scheme == "env":
         table.wrong(
             "secret",
@@ -185,7 +193,7 @@ def _options(table: Table) -> dict[str, Any]:
 
 
 def _limits(table: Table) -> Limits:
-    base = Limits()
+    base = Limits.model_construct()
     timeout = table.duration("timeout", base.timeout)
     deadline = table.duration("deadline", max(base.deadline, timeout))
     if not table.has("timeout"):
@@ -193,7 +201,7 @@ def _limits(table: Table) -> Limits:
     if deadline < timeout:
         table.wrong("deadline", "is shorter than the timeout", hint="timeout is one request, deadline the whole write")
     settle_after = table.duration("settle_after", base.believes_after) if table.has("settle_after") else None
-    limits = Limits(
+    limits = Limits.model_construct(
         rate=table.read("rate", rate, None, hint='like "20/s" or "100/m"'),
         concurrency=table.whole("concurrency", base.concurrency, most=1000),
         timeout=timeout,

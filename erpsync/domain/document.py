@@ -26,7 +26,7 @@ LINES = "lines"
 class Line(BaseModel):
     """One line of an order or shipment; ``line`` is its id, stable whatever the order of the lines."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
 
     line: str
 
@@ -34,7 +34,7 @@ class Line(BaseModel):
 class Document(BaseModel):
     """A business document as it crosses a border. Only the fields that were told are set; None is *told to be empty*."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
 
 
 def read_document(model: type[Document], content: Mapping[str, Any], *, place: str = "", number: str = "") -> Document:

@@ -79,8 +79,8 @@ def verdict(  # noqa: PLR0911  (one case an error: the table of DESIGN 11)
             return Verdict(State.READY, Reason.ACCESS_DENIED, burn=False, outcome="denied")
         case SystemDown():
             return Verdict(State.READY, Reason.SYSTEM_DOWN, due=backoff(1, patience, rng), burn=False, outcome="down")
-        case ParentMissing():
-            return Verdict(State.HELD, Reason.REFUSED, outcome="parent_missing")
+        case ParentMissing():  # said by the target itself: it is sent what it lacks, but not for ever
+            return _ended(tries, age, patience) or Verdict(State.HELD, Reason.REFUSED, outcome="parent_missing")
         case Conflict():
             if conflicts + 1 >= MOST_CONFLICTS:
                 return Verdict(State.DEAD, Reason.CONFLICT, outcome="conflict")

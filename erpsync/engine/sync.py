@@ -54,6 +54,7 @@ class SyncReport:
     """What a sync came to. ``failures``: (key, system, message id, error); ``unread``: (system, kind, why)."""
 
     read: int = 0
+    reached: bool = False  # something could be read, were it only that nothing has changed
     seconds: float = 0.0
     rows: list[SyncRow] = field(default_factory=list)
     failures: list[tuple[str, str, int, str]] = field(default_factory=list)
@@ -71,7 +72,7 @@ class SyncReport:
     @property
     def exit_code(self) -> int:
         """0 all done, 1 something died or was refused, 8 something can still move, 3 nothing could be reached."""
-        if self.unread and not self.read:
+        if self.unread and not self.reached:
             return 3
         if any(row.dead for row in self.rows) or self.refused or self.unread:
             return 1
@@ -166,6 +167,7 @@ def _tell(
         if pull.error is not None or pull.skipped in ("down", "stopped", "paused", "limited")
     ]
     flows = sorted({route.flow_id for route in routes})
+    report.reached = len(report.unread) < len(pulls)
     with context.store.read() as db:
         report.failures = results.open_messages(db, context.routes.company_id, flows, "dead", limit=20)
         report.held = results.open_messages(db, context.routes.company_id, flows, "held", limit=20)
@@ -231,7 +233,8 @@ def _rows(
             read = pulls.get((route.source, route.kind.name))
             row = SyncRow(route.kind.name, route.source, route.target, read=read.read if read else 0, **counted)
             touched = row.created + row.updated + row.skipped + row.held + row.unknown + row.waiting + row.dead
-            row.unchanged = max(row.unchanged, row.read - touched) if read else row.unchanged
+            refused = read.verdicts["unreadable"] + read.verdicts["conflicting"] if read else 0
+            row.unchanged = max(row.unchanged, row.read - touched - refused) if read else row.unchanged
             rows.append(row)
     return rows
 

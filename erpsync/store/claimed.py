@@ -75,11 +75,13 @@ def load_claimed(db: Connection, message_ids: Sequence[int]) -> list[Claimed]:
     tries = _earlier_tries(db, retried) if retried else {}
     loaded = {}
     for row in rows:
+        picture = held.get((row[15], row[2]))
+        gone = picture is not None and not picture.present  # what it was called there leads nowhere any more
         claimed = Claimed(
             **dict(zip(_LOADED, row[:15], strict=True)),
             record=records[row[15]],
-            picture=held.get((row[15], row[2])),
-            far_id=row[17] or "",
+            picture=picture,
+            far_id="" if gone else row[17] or "",
             pinned=_pinned(db, row[16]) if row[16] is not None else None,
         )
         if (earlier := tries.get((claimed.message_id, claimed.generation))) is not None:

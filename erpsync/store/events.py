@@ -98,6 +98,42 @@ def remember_seen(
     )
 
 
+def held_removals(db: Connection, company_id: int, system_id: int, kind: str, numbers: Iterable[str]) -> set[str]:
+    """Those of the numbers whose removal waits for a person."""
+    start = f"gone:{kind}:"
+    known = seen_before(db, company_id, system_id, [start + number for number in numbers])
+    return {key.removeprefix(start) for key in known}
+
+
+def let_go(db: Connection, company_id: int, system_id: int, kind: str, numbers: Iterable[str], *, why: str) -> None:
+    """Held removals of these wait for nobody any more; told again, they are new."""
+    keys = json.dumps([f"gone:{kind}:{number}" for number in numbers])
+    which = "FROM seen WHERE company_id = ? AND system_id = ? AND dup_key IN (SELECT value FROM json_each(?))"
+    db.execute(
+        f"UPDATE events SET verdict = 'stale', detail = ? WHERE verdict = 'held' AND event_id IN (SELECT event_id {which})",
+        (why, company_id, system_id, keys),
+    )
+    db.execute(f"DELETE {which}", (company_id, system_id, keys))
+
+
+def forget_unreadable(db: Connection, company_id: int, system_id: int, number: str) -> None:
+    """What could not be read under this number has been mended: broken the same way again, it is new."""
+    db.execute(
+        "DELETE FROM seen WHERE company_id = ? AND system_id = ? AND dup_key >= ? AND dup_key < ?",
+        (company_id, system_id, f"bad:{number}:", f"bad:{number};"),
+    )
+
+
+def any_removal_held(db: Connection, company_id: int, system_id: int, kind: str) -> bool:
+    """Whether a removal of this kind in this system waits for a person."""
+    return bool(
+        db.execute(
+            "SELECT EXISTS (SELECT 1 FROM events WHERE verdict = 'held' AND company_id = ? AND system_id = ? AND kind = ?)",
+            (company_id, system_id, kind),
+        ).fetchone()[0]
+    )
+
+
 def count_repeats(db: Connection, event_ids: Iterable[int], *, now: int) -> None:
     """These events were told again."""
     db.executemany(

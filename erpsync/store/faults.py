@@ -59,7 +59,7 @@ def translated(error: BaseException, path: Path) -> StoreError:
     elif primary == _IOERR and _is_out_of_room(path):
         result = StoreFull(f"store {name} cannot grow: no room, a quota, or a limit on file sizes", hint=_ROOM)
     elif primary == _CORRUPT or isinstance(error, LookupError | ValueError) or str(error).startswith(_NO_TEXT):
-        result = StoreDamaged(f"store {name} is damaged: {_plain(error)}", hint="restore the last good copy; erpsync store verify says how far the damage goes")
+        result = StoreDamaged(f"store {name} is damaged: {_plain(error)}", hint=_DAMAGE)
     elif primary == _NOTADB:
         result = not_ours(path)
     elif isinstance(error, OSError):
@@ -93,6 +93,7 @@ def no_file(path: Path) -> StoreError:
     return StoreError(f"store {path.name} is {what}", hint="[store] url in the landscape names a file")
 
 
+_DAMAGE = "restore the last good copy; erpsync store verify says how far the damage goes"
 _ROOM = "make room, then run it again: nothing acknowledged was lost"
 
 

@@ -177,6 +177,11 @@ def _write_books(db: Connection, ours: Sequence[Outcome], tally: Tally, report: 
     if not known:
         return
     before = pictures_for(db, [(o.record_id, o.target_id) for o in known])
+    again = [
+        (o.target_id, o.record_id)
+        for o in known
+        if o.present and o.far_id and (was := before.get((o.record_id, o.target_id))) is not None and not was.present
+    ]
     changed: dict[int, list[tuple[int, Picture]]] = {}
     for o in known:
         picture = before.get((o.record_id, o.target_id)) or Picture()
@@ -190,6 +195,7 @@ def _write_books(db: Connection, ours: Sequence[Outcome], tally: Tally, report: 
         changed.setdefault(o.target_id, []).append((o.record_id, picture))
     for target_id, pictures in changed.items():
         write_pictures(db, target_id, pictures)
+    db.executemany("DELETE FROM xrefs WHERE system_id = ? AND record_id = ?", again)  # another document there now
     _bind(db, [o for o in known if o.present and o.far_id], tally, now=now)
     for target_id in {o.target_id for o in known}:
         keys = sorted({o.key for o in known if o.target_id == target_id and o.present})

@@ -77,6 +77,11 @@ class OpenTry:
     once_key: str
     asked_times: int
 
+    @property
+    def removes(self) -> bool:
+        """Whether it was a removal: a document that was there was asked to hold nothing."""
+        return bool(self.far_id) and not self.content
+
 
 def open_try(db: Connection, message_id: int) -> OpenTry | None:
     """The try whose outcome is open, and how often it was asked about since."""

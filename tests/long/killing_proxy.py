@@ -93,6 +93,10 @@ class KillingProxy:
             if trap and trap.carried_out:
                 self._spring(trap, worker)
             return web.Response(status=answer.status, body=content, headers=kept)
+        except aiohttp.ClientError:
+            if trap and not trap.sprung.is_set():
+                self.trap = trap  # the server itself let this one fall: the next is caught
+            return web.Response(status=502)
         finally:
             self._open[worker][method] -= 1
 

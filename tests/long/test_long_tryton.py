@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import random
-import signal
-import sqlite3
-import subprocess
 import time
 from collections import Counter, defaultdict
 from decimal import Decimal
@@ -14,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from killing_proxy import KillingProxy, Trap, killing_proxy
+from killing_proxy import Trap, killing_proxy
 from practice import Practice
 from simulation import Simulation
+from tryton_crew import WORKERS, Crew, asked
 from tryton_office import CONCURRENCY, Ordered, fill_the_office, landscape, office, practice_with, reaching
 from tryton_server import TrytonServer
 
@@ -24,7 +22,6 @@ pytestmark = pytest.mark.long
 
 SEED = 8
 HOW_MANY = 100
-WORKERS = 3
 PARTY, CREATE, QUOTE, CONFIRM = (
     "model.party.party.create",
     *(f"model.sale.sale.{step}" for step in ("create", "quote", "confirm")),
@@ -158,78 +155,14 @@ every = "15s"
     assert item == items["SKU-0009"] | {"price": "15.25"}
 
 
-class Crew:
-    """Worker processes, each with its own way to the Tryton; one that was killed is replaced."""
-
-    def __init__(self, practice: Practice, proxy: KillingProxy) -> None:
-        self.practice, self.proxy = practice, proxy
-        self.processes: dict[str, subprocess.Popen[bytes]] = {}
-        self.started = 0
-        for _ in range(WORKERS):
-            self.add()
-
-    def add(self) -> None:
-        """One more."""
-        self.started += 1
-        name = f"w{self.started}"
-        self.processes[name] = reaching(self.practice, self.proxy.url_for(name)).start("run")
-        self.proxy.workers[name] = self.processes[name].pid
-
-    def kill_one(self, moment: Trap | float, rng: random.Random) -> tuple[str, str]:
-        """Bring about a kill; the worker it took, and the act (or '') whose answer it waited for."""
-        if isinstance(moment, Trap):
-            self.proxy.trap = moment
-            assert moment.sprung.wait(timeout=90), f"no {moment.methods} came\n{self.log}"
-            return moment.caught, moment.method
-        time.sleep(moment)
-        busy = self.proxy.busy(within=60)
-        assert busy, f"nothing is asked of Tryton any more\n{self.log}"
-        victim = rng.choice(busy)
-        return victim, (self.proxy.kill(victim) or [""])[0]
-
-    def replace(self, name: str) -> int:
-        """Take another in for one that was killed; how many messages it had in its hands, begun and not ended."""
-        process = self.processes.pop(name)
-        assert process.wait(timeout=10) == -signal.SIGKILL
-        begun = begun_by(self.practice, process.pid)
-        assert [other.poll() for other in self.processes.values()] == [None] * (WORKERS - 1), self.log
-        self.add()
-        return begun
-
-    @property
-    def log(self) -> str:
-        """The end of what they said."""
-        return (self.practice.folder / "workers.log").read_text()[-2000:]
-
-    def stop(self) -> list[int]:
-        """Ask all to stop; their exit codes."""
-        for process in self.processes.values():
-            process.send_signal(signal.SIGTERM)
-        return [process.wait(timeout=60) for process in self.processes.values()]
-
-    def end(self) -> None:
-        """Leave none behind, whatever happened."""
-        for process in self.processes.values():
-            process.kill()
-            process.wait()
-
-
-def begun_by(practice: Practice, pid: int) -> int:
-    """How many messages a worker that is gone had begun to send and not finished, as the store has it."""
-    return asked(
-        practice,
-        "SELECT count(*) FROM attempts JOIN workers USING (worker_id) WHERE pid = ? AND what = 'write' "
-        "AND begun_at IS NOT NULL AND ended_at IS NULL",
-        pid,
-    )[0][0]
-
-
-def asked(practice: Practice, query: str, *values: Any) -> list[Any]:
-    """What the store's file says."""
-    with sqlite3.connect(f"file:{practice.folder / 'erpsync.db'}?mode=ro", uri=True, timeout=5) as db:
-        rows = db.execute(query, values).fetchall()
-    db.close()
-    return rows
+def test_customers_and_orders_are_written_with_the_password_in_every_call(tmp_path, sim, tryton):
+    towns, orders = fill_the_office(tmp_path / "office", random.Random(SEED), how_many=5, mark="BASIC")
+    text = landscape(tryton, login="basic", rest=office(tmp_path / "office"))
+    practice = practice_with(tmp_path / "erpsync", sim, tryton, text)
+    first, second = synced(practice), synced(practice)
+    assert [first[kind]["created"] for kind in ("customer", "order")] == [5, 5]
+    assert {(row["created"], row["updated"]) for row in second.values()} == {(0, 0)}
+    each_is_there_once(tryton, towns, orders, mark="BASIC")
 
 
 def moments(rng: random.Random) -> list[Trap | float]:
@@ -249,7 +182,7 @@ def moments(rng: random.Random) -> list[Trap | float]:
 
 def test_a_hundred_customers_and_orders_reach_tryton_once_though_workers_are_killed_twenty_times(tmp_path, sim, tryton):
     rng = random.Random(SEED)
-    towns, orders = fill_the_office(tmp_path / "office", rng, how_many=HOW_MANY)
+    towns, orders = fill_the_office(tmp_path / "office", rng, how_many=HOW_MANY, mark="KILL")
     text = landscape(tryton, login="session", rest=office(tmp_path / "office"))
     practice = practice_with(tmp_path / "erpsync", sim, tryton, text)
     synced(practice, "item")
@@ -266,7 +199,7 @@ def test_a_hundred_customers_and_orders_reach_tryton_once_though_workers_are_kil
                 acts.append(act)
                 begun.append(crew.replace(victim))
             killing = time.monotonic() - started
-            there = len(sales(tryton))
+            there = len(sales(tryton, "KILL"))
             ran = reaching(practice, proxy.url_for("last")).run("run", "--until-idle", seconds=300)
             assert ran.code == 0, ran.out + ran.err
             assert crew.stop() == [143] * WORKERS, crew.log
@@ -281,7 +214,7 @@ def test_a_hundred_customers_and_orders_reach_tryton_once_though_workers_are_kil
         assert {(row["created"], row["updated"]) for row in last.values()} == {(0, 0)}
         assert {message["state"] for message in practice.messages()} == {"done"}
         assert practice.run("store", "verify").code == 0
-        each_is_there_once(tryton, towns, orders)
+        each_is_there_once(tryton, towns, orders, mark="KILL")
         had = levels(tryton)
         assert {sku: Decimal(at_the_shop(sim, "stock")[f"{sku}@WH"]["on_hand"]) for sku in had} == had
 
@@ -301,21 +234,21 @@ def test_a_hundred_customers_and_orders_reach_tryton_once_though_workers_are_kil
     print(f"asked for {dict(asked_for)}; attempts {outcomes}")
 
 
-def sales(tryton: TrytonServer) -> list[dict[str, Any]]:
+def sales(tryton: TrytonServer, mark: str) -> list[dict[str, Any]]:
     """The sales to the office's customers, whatever stands in their reference."""
     fields = ["reference", "state", "untaxed_amount", "comment", "party.code", "shipments", "invoices", "lines.moves",
               "lines.product.code", "lines.quantity", "lines.unit_price"]  # fmt: skip
-    return tryton.records("sale.sale", [["party.code", "like", "KD-%"]], fields)
+    return tryton.records("sale.sale", [["party.code", "like", f"{mark}-%"]], fields)
 
 
-def each_is_there_once(tryton: TrytonServer, towns: dict[str, str], orders: dict[str, Ordered]) -> None:
+def each_is_there_once(tryton: TrytonServer, towns: dict[str, str], orders: dict[str, Ordered], *, mark: str) -> None:
     """Every customer and every order is in Tryton, none twice, each order confirmed with its lines and its total."""
-    parties = tryton.records("party.party", [["name", "like", "Søn & Küche %"]], ["code", "addresses.city"])
+    parties = tryton.records("party.party", [["name", "like", f"Søn & Küche {mark} %"]], ["code", "addresses.city"])
     assert [
         (row["code"], [address["city"] for address in row["addresses."]])
         for row in sorted(parties, key=lambda row: row["code"])
     ] == [(number, [town]) for number, town in sorted(towns.items())]
-    made = sorted(sales(tryton), key=lambda sale: sale["reference"])
+    made = sorted(sales(tryton, mark), key=lambda sale: sale["reference"])
     assert [sale["reference"] for sale in made] == sorted(orders)
     for sale in made:
         ordered = orders[sale["reference"]]

@@ -131,18 +131,23 @@ class Ordered:
         return sum((quantity * price for _, quantity, price in self.lines), Decimal(0))
 
 
-def fill_the_office(folder: Path, rng: random.Random, *, how_many: int) -> tuple[dict[str, str], dict[str, Ordered]]:
-    """So many made-up customers with an order each: the towns of the customers and the orders, by their numbers."""
+def fill_the_office(
+    folder: Path, rng: random.Random, *, how_many: int, mark: str
+) -> tuple[dict[str, str], dict[str, Ordered]]:
+    """So many made-up customers with an order each: the towns of the customers and the orders, by their numbers.
+
+    ``mark`` begins all their numbers, and ends the name of the family.
+    """
     folder.mkdir()
     tables: dict[str, list[dict[str, str]]] = {"customers": [], "orders": [], "lines": []}
     towns: dict[str, str] = {}
     orders: dict[str, Ordered] = {}
     for count in range(1, how_many + 1):
-        number, order, note = f"KD-{count:03d}", f"KS-{count:03d}", rng.choice(("", "ring twice"))
+        number, order, note = f"{mark}-C{count:03d}", f"{mark}-S{count:03d}", rng.choice(("", "ring twice"))
         town, postcode, country = rng.choice(TOWNS)
         towns[number] = town
         tables["customers"].append(
-            {"Customer": number, "Name": f"Søn & Küche {count}", "Contact": f"Ms {count}", "Mail": f"buy{count}@kd.test",
+            {"Customer": number, "Name": f"Søn & Küche {mark} {count}", "Contact": f"Ms {count}", "Mail": f"buy{count}@{mark.lower()}.test",
              "Phone": f"+49 30 5550{count:03d}", "Street": f"{count} Crate Lane", "City": town, "Postcode": postcode,
              "Country": country}
         )  # fmt: skip

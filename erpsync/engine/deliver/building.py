@@ -39,7 +39,7 @@ class Look:
 
 @dataclass(frozen=True)
 class Ready:
-    """An item to be sent, and what it asks the target to hold."""
+    """An item to be sent, and what it asks the target to hold: nothing, where it is to be removed."""
 
     item: Item
     asked: Fields
@@ -91,7 +91,7 @@ def build(
         ids={key: parents[key] for key in wanted},
         removed=record.removed,
     )
-    return Ready(item, changed_only(record.fields, changed))
+    return Ready(item, {} if record.removed else changed_only(record.fields, changed))
 
 
 def parent_keys(claimed: Claimed, route: Route) -> tuple[str, ...]:

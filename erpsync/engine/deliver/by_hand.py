@@ -65,7 +65,8 @@ def settle(
         tally = Tally(context.routes.company_id)
         outcome = unknown_outcome(claimed, State.DONE if delivered else State.READY, Reason.SETTLED, "settled")
         if delivered:
-            outcome.far_id, outcome.present, outcome.asked = delivered, True, tried.content if tried else {}
+            outcome.far_id, outcome.asked = delivered, tried.content if tried else {}
+            outcome.present = not (tried and tried.removes)
             outcome.outcome = "settled_delivered"
         else:
             outcome.reason, outcome.outcome, outcome.due_at = Reason.NOT_DELIVERED, "settled_not_delivered", now

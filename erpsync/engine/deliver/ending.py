@@ -112,7 +112,7 @@ def failed(
         outcome.unknown_since = claimed.unknown_since or ms(now)
     outcome.conflict = isinstance(error, Conflict)
     lacks: tuple[str, ...] = ()
-    if isinstance(error, ParentMissing):
+    if isinstance(error, ParentMissing) and judged.after is State.HELD:
         lacks = (error.key,)
         outcome.waits = [(Wait.PARENT, error.key)]
     if receipt is not None:

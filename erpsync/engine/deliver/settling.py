@@ -84,12 +84,16 @@ class Settler:
             return self._ask_later(claimed, tried, Signal(failed=error.code, text=error.message, calls=1))
         if len(found) > 1:
             return Ended(self._found_twice(claimed, found), Signal(answered=True, calls=1))
-        if found and not found[0].whole:  # it stands half way there: the same write looks, and goes on from it
+        if (
+            found and not found[0].whole and not tried.removes
+        ):  # it stands half way there: the same write looks, and goes on from it
             outcome = unknown_outcome(claimed, State.READY, Reason.NOT_DELIVERED, "half_way")
             outcome.due_at = context.now_ms
             return Ended(outcome, Signal(answered=True, calls=1))
-        if found and (not far_id or _holds(found[0].holds, tried.content)):
-            return Ended(self._arrived(claimed, tried, found[0]), Signal(answered=True, calls=1))
+        arrived = found and (not far_id or _holds(found[0].holds, tried.content))
+        if not found if tried.removes else arrived:
+            outcome = self._is_gone(claimed, tried) if tried.removes else self._arrived(claimed, tried, found[0])
+            return Ended(outcome, Signal(answered=True, calls=1))
         if self._since_sent(tried, route) < context.system(route.target).limits.believes_after:
             return self._ask_later(claimed, tried, Signal(answered=True, calls=1))
         outcome = unknown_outcome(claimed, State.READY, Reason.NOT_DELIVERED, "not_found")
@@ -118,6 +122,12 @@ class Settler:
         outcome.holds, outcome.asked = found.holds, tried.content
         if found.far_revision is not None:
             outcome.far_revision, outcome.far_order = found.far_revision.text, found.far_revision.order
+        return outcome
+
+    def _is_gone(self, claimed: Claimed, tried: OpenTry) -> Outcome:
+        """What was to be removed is not there any more: the removal arrived."""
+        outcome = unknown_outcome(claimed, State.DONE, Reason.UPDATED, "settled")
+        outcome.far_id, outcome.present = tried.far_id, False
         return outcome
 
     def _ask_later(self, claimed: Claimed, tried: OpenTry, signal: Signal) -> Ended:

@@ -13,7 +13,7 @@ from erpsync.engine.intake.apply import apply
 from erpsync.engine.intake.incoming import Incoming, receive
 from erpsync.engine.intake.removals import removal
 from erpsync.errors import NotFound, UsageError
-from erpsync.store import audit, events
+from erpsync.store import audit, cases, events
 from erpsync.store.connection import Connection, moment
 from erpsync.store.events import KeptEvent
 
@@ -51,6 +51,8 @@ def apply_events(
 def _again(db: Connection, context: Context, event: KeptEvent, *, by: tuple[str, str, str]) -> tuple[str, str]:
     now = context.now_ms
     verdict, detail = again(db, context, event)
+    if event.removed and event.verdict == Verdict.HELD:
+        _let_go(db, context, event, now=now)
     actor, reason, command = by
     audit.append(
         db,
@@ -66,6 +68,15 @@ def _again(db: Connection, context: Context, event: KeptEvent, *, by: tuple[str,
         after=verdict.encode(),
     )
     return verdict, detail
+
+
+def _let_go(db: Connection, context: Context, event: KeptEvent, *, now: int) -> None:
+    """A held removal was let through; with the last one of a kind its exception heals."""
+    company_id, system_id = context.routes.company_id, event.system_id
+    events.let_go(db, company_id, system_id, event.kind, [event.number], why="")
+    if not events.any_removal_held(db, company_id, system_id, event.kind):
+        subject = f"system:{context.system_named(system_id)}/{event.kind}"
+        cases.heal(db, "mass_removal", company_id=company_id, now=now, how="its removals were applied", subject=subject)
 
 
 def again(db: Connection, context: Context, event: KeptEvent) -> tuple[str, str]:

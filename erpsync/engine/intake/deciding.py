@@ -22,6 +22,7 @@ def told(page: Page, inc: Incoming) -> None:
         refusing.two_of_one(page, inc, record, why)
         return
     page.report.numbers.add(inc.number)
+    page.there_again(inc.number)
     if record is None:  # nothing was known of it: all of it is news
         record = new_record(page, inc)
         page.report.records.add(record.record_id)
@@ -44,8 +45,10 @@ def told(page: Page, inc: Incoming) -> None:
     returns = record.removed and page.owns
     if picture is not None and picture.present and not decision.seen and not returns:
         page.report.verdicts["unchanged"] += 1
-        if inc.far_order is not None and inc.far_order != picture.far_order:
+        mended = ("contract_violation", record.key) in page.troubled
+        if mended or (inc.far_order is not None and inc.far_order != picture.far_order):
             repaint(page, record, inc, picture)
+        page.heal_reading(record)
         return
     if page.owns and not record.is_shell and page.kind.nature is Nature.HAPPENED and decision.accepted:
         paint(page, record, inc, decision.seen)
@@ -97,7 +100,7 @@ def _decided(page: Page, inc: Incoming, record: Record, decision: Decision, *, r
         return
     else:
         page.log(inc, Verdict.CAUGHT_UP, record=record)
-    page.heal("contract_violation", record, "a readable one followed", system_id=page.system_id)
+    page.heal_reading(record)
 
 
 def _find_record(page: Page, inc: Incoming) -> tuple[Record | None, str]:

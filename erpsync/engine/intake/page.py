@@ -39,7 +39,8 @@ class Applied:
 
 @dataclass(slots=True)
 class Page:
-    """The state of one page. ``fresh``: ids of its new records. ``troubled``: (kind, subject) of open cases it may heal."""
+    """The state of one page. ``fresh``: ids of its new records. ``troubled``: (kind, subject) of open cases it may heal; ``gone``:
+    numbers told here whose removal waits for a person."""
 
     db: Connection
     routes: Routes
@@ -56,6 +57,7 @@ class Page:
     bound: dict[str, int]
     tries: dict[int, dict[str, object]]
     troubled: set[tuple[str, str]]
+    gone: set[str]
     next_event: int
     next_record: int
     report: Applied = field(default_factory=Applied)
@@ -128,6 +130,20 @@ class Page:
                 self.db, kind, company_id=company_id, now=self.now, how=how, subject=record.key, system_id=system_id
             )
 
+    def heal_reading(self, record: Record) -> None:
+        """A readable one followed what could not be read; broken the same way again, that is told again."""
+        if ("contract_violation", record.key) in self.troubled:
+            self.heal("contract_violation", record, "a readable one followed", system_id=self.system_id)
+            events.forget_unreadable(self.db, self.routes.company_id, self.system_id, record.number)
+
+    def there_again(self, number: str) -> None:
+        """It is told: a removal of it that waits for a person has nothing to wait for any more."""
+        if number in self.gone:
+            self.gone.discard(number)
+            events.let_go(
+                self.db, self.routes.company_id, self.system_id, self.kind.name, [number], why="it was there again"
+            )
+
     def was_seen(self, key: str) -> bool:
         """Whether this was told before: in this page, or kept from an earlier one."""
         return any(known == key for known, _, _ in self.seen) or bool(
@@ -164,6 +180,7 @@ def open_page(db: Connection, routes: Routes, system: str, batch: Sequence[Incom
         far=books.far_ids(db, system_id, by_id) if by_id else {},
         bound=bound,
         tries=open_tries(db, system_id, by_id) if reached else {},
+        gone=events.held_removals(db, company_id, system_id, kind.name, numbers) if numbers else set(),
         troubled=cases.open_subjects(db, _HEALED_BY_TELLING, company_id=company_id, subjects=subjects),
         next_event=events.next_event_id(db),
         next_record=books.next_record_id(db),

@@ -21,6 +21,7 @@ def unreadable(page: Page, inc: Incoming) -> None:
         if (record := page.records.get(inc.number)) is not None:
             page.report.records.add(record.record_id)
         page.report.numbers.add(inc.number)
+        page.there_again(inc.number)
     key = f"bad:{inc.number}:{inc.content_hash.hex()[:24]}"
     before = events.seen_before(page.db, page.routes.company_id, page.system_id, [key])
     if before and inc.event_id is None:

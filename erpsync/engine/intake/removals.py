@@ -44,6 +44,7 @@ def conclude_removals(
     if is_mass(len(gone), len(held)):
         return _hold(db, context, system, kind, gone, len(held), subject)
     cases.heal(db, "mass_removal", company_id=routes.company_id, now=now, how="they are there again", subject=subject)
+    events.let_go(db, routes.company_id, system_id, kind_name, gone.values(), why="removed with a later reading")
     batch = [removal(kind, number, read_at=now) for number in gone.values()]
     return apply(db, routes, system, batch, now=now)
 

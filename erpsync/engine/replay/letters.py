@@ -141,7 +141,7 @@ class Discarded:
 
 
 def discard(bench: Bench, ids: Sequence[int], *, line: str, actor: str, reason: str, command: str) -> Discarded:
-    """Put dead (or held, or unknown) messages aside, restorable. ``line``: what becomes of each one's line.
+    """Put dead (or held) messages aside, restorable. ``line``: what becomes of each one's line.
 
     ``go``: it goes on; ``discard``: it is put aside too; ``hold``: it stays until a person lets it go. Messages that were
     held for the discarded document become exceptions ``parent_missing``, not sleepers.
@@ -154,6 +154,8 @@ def discard(bench: Bench, ids: Sequence[int], *, line: str, actor: str, reason: 
         now, result, tally = context.now_ms, Discarded(), context.tally()
         found = _standings(context, db, ids)
         for message_id in dict.fromkeys(ids):
+            if message_id in result.line:
+                continue  # it went with the line of one before it
             standing = found.get(message_id)
             if standing is None:
                 raise NotFound(f"message {message_id} is not in the store (pruned, or never was)")
@@ -183,6 +185,7 @@ def _line_behind(
     for follower in messages.standings(db, context.routes.company_id, behind).values():
         if line == "discard" and follower.state in (State.READY, State.HELD, State.DEAD) and follower.pinned_id is None:
             messages.shift(db, follower, State.SKIPPED, tally, now=now, reason=Reason.DISCARDED)
+            cases.heal_message(db, follower.message_id, now=now, how="discarded with the line it stood in")
             touched.append(follower.message_id)
         elif line == "hold" and follower.state == State.READY and follower.pinned_id is None:
             messages.shift(db, follower, State.HELD, tally, now=now, reason=Reason.DISCARDED)
@@ -209,7 +212,10 @@ def _orphans(db: Connection, context: Context, standing: Standing, tally: Tally,
 
 
 def restore(bench: Bench, ids: Sequence[int], *, actor: str, reason: str, command: str) -> ReplayResult:
-    """Make discarded messages ready again, each in its old place in its lane; others are left out, and said so."""
+    """Make discarded messages ready again, each in its old place in its lane; others are left out, and said so.
+
+    None is put before a younger one whose outcome is open: at a blind system that would write twice.
+    """
     context = bench.context()
 
     def act(db: Connection) -> ReplayResult:
@@ -223,6 +229,9 @@ def restore(bench: Bench, ids: Sequence[int], *, actor: str, reason: str, comman
                 result.left_out.append(
                     (message_id, f"not discarded, it is {standing.state} ({standing.reason or 'no reason'})")
                 )
+            elif head := _under_way(db, context, standing):
+                why = f"message {head.message_id} of its lane has an open try ({head.state}): restore it when that is settled"
+                result.left_out.append((message_id, why))
             else:
                 messages.shift(
                     db,
@@ -244,6 +253,15 @@ def restore(bench: Bench, ids: Sequence[int], *, actor: str, reason: str, comman
         return result
 
     return context.store.writer.call(act)
+
+
+def _under_way(db: Connection, context: Context, standing: Standing) -> Standing | None:
+    """The head of its lane, where that is younger and its outcome is open: nothing may overtake it now."""
+    for head_id in letters.followers(db, standing.lane_id, standing.message_id)[:1]:
+        (head,) = messages.standings(db, context.routes.company_id, [head_id]).values()
+        if head.state in (State.LEASED, State.UNKNOWN) or head.pinned_id is not None:
+            return head
+    return None
 
 
 def _let_line_go(db: Connection, context: Context, head: Standing, tally: Tally, *, now: int) -> None:
