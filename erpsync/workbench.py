@@ -180,6 +180,9 @@ class Workbench:
     def wait_for(self, work: Callable[[], Awaitable[T]]) -> T:
         """Run what talks to systems to its end, and give back its connections in the loop that used them."""
         import asyncio  # noqa: PLC0415  (listings have no loop)
+        import gc  # noqa: PLC0415  (as above)
+
+        gc.enable()
 
         async def whole() -> T:
             try:

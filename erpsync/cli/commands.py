@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, ClassVar, NoReturn
@@ -33,13 +34,23 @@ class Commands(TyperGroup):
     """A group of commands; one that is not there is answered with the nearest."""
 
     deferred: ClassVar[Mapping[str, str]] = {}  # commands whose module is loaded when they are asked for
+    unmade: Mapping[str, Any] = {}  # commands that Typer makes of their functions when they are asked for
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """The command of that name, loaded now if it was not yet; None when there is none."""
-        if cmd_name in self.deferred and cmd_name not in self.commands:
-            module = import_module(self.deferred[cmd_name])
-            self.add_command(typer.main.get_command(module.app), cmd_name)
+        """The command of that name, loaded and made now if it was not yet; None when there is none."""
+        if cmd_name not in self.commands:
+            if cmd_name in self.deferred:
+                self.add_command(_made(import_module(self.deferred[cmd_name]).app), cmd_name)
+            elif cmd_name in self.unmade:
+                made = typer.main.get_command_from_info(
+                    self.unmade[cmd_name], pretty_exceptions_short=False, rich_markup_mode=None
+                )
+                self.add_command(made, cmd_name)
         return super().get_command(ctx, cmd_name)
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Every name, made yet or not."""
+        return [*super().list_commands(ctx), *(name for name in self._visible() if name not in self.commands)]
 
     def get_help(self, ctx: Any) -> NoReturn:
         """Print the help and end the command."""
@@ -66,7 +77,20 @@ class Commands(TyperGroup):
         return super().resolve_command(ctx, args)
 
     def _visible(self) -> list[str]:
-        return [*(name for name, command in self.commands.items() if not command.hidden), *self.deferred]
+        made = [name for name, command in self.commands.items() if not command.hidden]
+        return list(dict.fromkeys([*self.unmade, *made, *self.deferred]))
+
+
+def _made(app: typer.Typer) -> Any:
+    """The command or group of a module; the commands of a group wait until they are asked for."""
+    if app.registered_callback is None:
+        return typer.main.get_command(app)
+    bare = copy(app)
+    bare.registered_commands = []
+    found = typer.main.get_command(bare)
+    if isinstance(found, Commands):
+        found.unmade = {str(info.name): info for info in app.registered_commands}
+    return found
 
 
 def _path(ctx: Any) -> str:
@@ -141,5 +165,6 @@ def _group_help(command: Commands, ctx: Any) -> list[str]:
         from erpsync.cli.front_page import FRONT_PAGE  # noqa: PLC0415  (text that only help shows)
 
         return FRONT_PAGE.splitlines()
-    rows = [(name, _first_words(sub.help)) for name, sub in command.commands.items() if not sub.hidden]
+    made = [(name, command.get_command(ctx, name)) for name in command.list_commands(ctx)]
+    rows = [(name, _first_words(sub.help)) for name, sub in made if not sub.hidden]
     return [_first_words(command.help), "", f"Usage: {ctx.command_path} COMMAND", "", *_entries(rows)]

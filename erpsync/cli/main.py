@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Annotated, ClassVar
@@ -83,4 +84,10 @@ def help_(topic: Annotated[str, typer.Argument(metavar="[TOPIC]", help="exit-cod
 
 def main(argv: Sequence[str] | None = None, *, bench: Workbench | None = None) -> int:
     """Run ``erpsync``; returns the exit code."""
-    return run(app, sys.argv[1:] if argv is None else argv, bench=bench or Workbench())
+    collecting = gc.isenabled()
+    gc.disable()  # what starting makes, stays; ``Workbench.wait_for`` collects again, for what may run for days
+    try:
+        return run(app, sys.argv[1:] if argv is None else argv, bench=bench or Workbench())
+    finally:
+        if collecting:
+            gc.enable()

@@ -11,13 +11,11 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from pydantic import TypeAdapter, ValidationError
-
 from erpsync.config.flows import read_flows, read_owners
 from erpsync.config.landscape import Breaker, Landscape, Retry
 from erpsync.config.systems import read_breaker, read_retry, read_systems
 from erpsync.config.tables import Mistakes, Table
-from erpsync.domain.values import Currency
+from erpsync.domain.values import currency_code
 
 ROUNDING = "half-up per line"
 COLOURS = ("red", "green", "yellow", "blue", "magenta", "cyan", "white", "black")
@@ -48,7 +46,6 @@ _LATER = (
     "webhooks",
 )
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
-_CURRENCY: TypeAdapter[str] = TypeAdapter(Currency)
 
 
 def build(document: dict[str, Any], *, file: Path, environ: Mapping[str, str]) -> tuple[Landscape, Mistakes]:
@@ -102,8 +99,8 @@ def _timezone(root: Table) -> str:
 def _currency(root: Table) -> str:
     currency = root.text("currency", "USD")
     try:
-        _CURRENCY.validate_python(currency)
-    except ValidationError:
+        currency_code(currency)
+    except ValueError:
         root.wrong("currency", "is no currency code", hint='three letters of ISO 4217, like "EUR"')
     return currency
 

@@ -10,14 +10,16 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from erpsync.config.checking import build
 from erpsync.config.landscape import Landscape
-from erpsync.config.places import Path as Where
-from erpsync.config.places import Place, nearest_place, places
 from erpsync.config.tables import NOT_BUILT, Mistake
 from erpsync.errors import LandscapeError, UsageError
+
+if TYPE_CHECKING:
+    from erpsync.config.places import Path as Where
+    from erpsync.config.places import Place
 
 FILE = "erpsync.toml"
 VARIABLE = "ERPSYNC_LANDSCAPE"
@@ -68,12 +70,16 @@ def place_of(file: Path, path: Where) -> tuple[int, int]:
 
     What is not written has the place of the innermost table around it. Raises LandscapeError where there is no file.
     """
+    from erpsync.config.places import nearest_place, places  # noqa: PLC0415  (a good file needs no line numbers)
+
     return nearest_place(places(_text(file, _content(file))), path).value
 
 
 def placed(error: LandscapeError, file: Path) -> LandscapeError:
     """A mistake that an adapter found in its options (``error.where``), with the line and column where it stands."""
     if error.file is None and error.where:
+        from erpsync.config.places import nearest_place, places  # noqa: PLC0415  (as above)
+
         found = places(_text(file, _content(file)))
         names = {".".join(str(part) for part in path): path for path in found}
         words = error.where.split(".")
@@ -90,6 +96,8 @@ def _read(file: Path, environ: Mapping[str, str]) -> tuple[Landscape, list[Lands
     document = _parsed(file, text)
     landscape, mistakes = build(document, file=file, environ=environ)
     if mistakes:
+        from erpsync.config.places import nearest_place, places  # noqa: PLC0415  (a good file needs no line numbers)
+
         found = places(text)
         errors = [_error(mistake, file, document, nearest_place(found, mistake.path)) for mistake in mistakes]
         return landscape, sorted(errors, key=lambda error: (error.line, error.column))

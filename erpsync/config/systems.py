@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from erpsync.config.durations import rate, size
 from erpsync.config.landscape import ROLES, Breaker, Limits, Retry, SecretRef, System
-from erpsync.config.places import Path as Where
 from erpsync.config.tables import Mistakes, Table, expand
+
+if TYPE_CHECKING:
+    from erpsync.config.places import Path as Where
 
 SYSTEM_NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 SPECS = Path(__file__).parent.parent / "adapters" / "specs"

@@ -11,10 +11,12 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from difflib import get_close_matches
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from erpsync.config.durations import duration
-from erpsync.config.places import Path
+
+if TYPE_CHECKING:
+    from erpsync.config.places import Path
 
 NOT_BUILT = "is not built yet"
 LEAVE_OUT = "leave it out; nothing in the file is ignored"

@@ -18,12 +18,12 @@ _BARE = re.compile(BARE)
 FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Everything:
     """The empty filter."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Flag:
     """A yes/no field named alone: true where it is yes."""
 
@@ -31,7 +31,7 @@ class Flag:
     column: int = _field(default=0, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Compare:
     """``field op value``. ``column`` is where the field stands, counted from 1, ``at`` where the value stands.
 
@@ -47,21 +47,21 @@ class Compare:
     at: int = _field(default=0, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class And:
     """All of two or more parts."""
 
     parts: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Or:
     """At least one of two or more parts."""
 
     parts: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Not:
     """Where its part is not true."""
 

@@ -140,7 +140,8 @@ def _number_text(value: object) -> str:
     return number
 
 
-def _currency(value: object) -> str:
+def currency_code(value: object) -> str:
+    """An ISO 4217 code as it is written; raises ValueError for what is none."""
     if not isinstance(value, str) or not (value in _HUNDREDTHS or value in _EXPONENTS):
         raise ValueError("is no currency code (ISO 4217)")
     return value
@@ -178,7 +179,7 @@ def _flag(value: object) -> bool:
 
 Text = Annotated[str, BeforeValidator(_text)]
 Number = Annotated[str, BeforeValidator(_number_text)]
-Currency = Annotated[str, BeforeValidator(_currency)]
+Currency = Annotated[str, BeforeValidator(currency_code)]
 Quantity = Annotated[Decimal, BeforeValidator(_quantity), "millionths"]
 UnitPrice = Annotated[Decimal, BeforeValidator(_not_negative), "millionths"]
 Rate = Annotated[Decimal, BeforeValidator(_rate), "millionths"]

@@ -14,12 +14,14 @@ from erpsync.engine.context import Context
 from erpsync.engine.deliver.ending import NEVER
 from erpsync.engine.deliver.feeding import Feeder
 from erpsync.engine.deliver.finishing import Finisher
+from erpsync.engine.deliver.parents import sweep
 from erpsync.engine.deliver.sending import Sender
 from erpsync.engine.deliver.settling import Settler
 from erpsync.engine.intake.again import apply_waiting
 from erpsync.engine.intake.reading import Puller, PullReport, read_again
+from erpsync.engine.upkeep.restored import see_to_restore
 from erpsync.engine.upkeep.systems import probe_due
-from erpsync.store import claims, events, questions, systems, workers
+from erpsync.store import claims, events, messages, questions, systems, workers
 from erpsync.store.connection import Connection
 from erpsync.store.outcomes import Finished
 
@@ -59,6 +61,7 @@ class Crew:
         return self._stopping.is_set()
 
     async def __aenter__(self) -> Crew:
+        await see_to_restore(self.context)
         self._loops = [
             asyncio.create_task(self._feed()),
             asyncio.create_task(self._every(0.25, self._settle)),
@@ -183,6 +186,9 @@ class Crew:
         with context.store.read() as db:
             self.feeder.workers = max(1, workers.alive(db, now=context.now_ms))
             gone = [worker for worker, pid in workers.of_host(db, socket.gethostname()) if not _runs(pid)]
+            lonely = messages.lonely_waits(db, limit=100)
+        if lonely:
+            await context.store.writer.run(lambda db: sweep(db, context, lonely))
         if gone:
             await context.store.writer.run(lambda db: [workers.bury(db, worker, now=context.now_ms) for worker in gone])
             self.wake()

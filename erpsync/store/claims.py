@@ -43,6 +43,7 @@ class Wanted:
     upserts: frozenset[int]  # flow ids whose writes may be rebuilt at once
     most_tries: int
     unknown_due_ms: int  # when a lost answer is first asked about, after it was lost
+    turn: int = 0  # counts this worker's claims of the target
 
 
 def anything_due(db: Connection, target_id: int, flow_id: int, *, now: int) -> bool:
@@ -92,32 +93,35 @@ def claim(db: Connection, wanted: Wanted, tally: Tally, *, worker_id: int, now: 
 
 
 def _pick(db: Connection, wanted: Wanted, *, now: int) -> list[tuple[int, str]]:
-    """Four of five from the oldest and one from the newest of each flow; the flows share the room by weight."""
+    """Four of five from the oldest and one from the newest of each flow; the flows share the room by weight, turn by turn."""
     picked: dict[int, str] = {}
-    left, weights = wanted.room, sum(share.weight for share in wanted.shares)
-    starved: list[Share] = []
-    for share in wanted.shares:
+    shares = _in_turn(wanted)
+    weights = sum(share.weight for share in shares)
+
+    def take(query: str, share: Share, most: int) -> None:
+        rows = (
+            db.execute(query, (wanted.target_id, share.flow_id, now, most + len(picked))).fetchall() if most > 0 else []
+        )
+        new = [(message_id, state) for message_id, state in rows if message_id not in picked]
+        picked.update(new[: min(most, wanted.room - len(picked))])
+
+    for share in shares:
         part = max(1, wanted.room * share.weight // max(1, weights))
-        newest = part // 5
-        rows = db.execute(PICK_OLDEST, (wanted.target_id, share.flow_id, now, min(part - newest, left))).fetchall()
-        if len(rows) == part - newest and newest:
-            rows += db.execute(PICK_NEWEST, (wanted.target_id, share.flow_id, now, min(newest, left))).fetchall()
-            starved.append(share)
-        elif len(rows) == part - newest:
-            starved.append(share)
-        for message_id, state in rows:
-            if left > 0 and message_id not in picked:
-                picked[message_id] = state
-                left -= 1
-    for share in starved:  # what other flows left over
-        if left <= 0:
-            break
-        rows = db.execute(PICK_OLDEST, (wanted.target_id, share.flow_id, now, left + len(picked))).fetchall()
-        for message_id, state in rows:
-            if left > 0 and message_id not in picked:
-                picked[message_id] = state
-                left -= 1
+        newest = (
+            wanted.turn + 1
+        ) * part // 5 - wanted.turn * part // 5  # one of five over the turns, whatever the part
+        take(PICK_OLDEST, share, part - newest)
+        take(PICK_NEWEST, share, newest)
+    for share in shares:  # what other flows left over
+        take(PICK_OLDEST, share, wanted.room - len(picked))
     return list(picked.items())
+
+
+def _in_turn(wanted: Wanted) -> list[Share]:
+    """The flows with the one whose turn it is first, so that a room of one goes round by weight."""
+    slots = [n for n, share in enumerate(wanted.shares) for _ in range(max(1, share.weight))]
+    first = slots[wanted.turn % len(slots)] if slots else 0
+    return [*wanted.shares[first:], *wanted.shares[:first]]
 
 
 def _take_back(db: Connection, expired: Sequence[int], wanted: Wanted, tally: Tally, *, now: int) -> set[int]:
@@ -131,9 +135,10 @@ def _take_back(db: Connection, expired: Sequence[int], wanted: Wanted, tally: Ta
     for message_id, flow_id, stake, currency, tries, pinned_id, attempt_id, begun_at in rows:
         begun = begun_at is not None
         once = wanted.once.get(flow_id, Once.BLIND)
-        if begun and once is not Once.IDEMPOTENT:
+        is_open = begun or pinned_id is not None
+        if (begun and once is not Once.IDEMPOTENT) or (is_open and tries >= wanted.most_tries):
             after, reason = State.UNKNOWN, "worker_lost"
-        elif tries >= wanted.most_tries and not begun and pinned_id is None:
+        elif tries >= wanted.most_tries:
             after, reason = State.DEAD, "poison"
         else:
             after, reason = State.READY, "worker_lost"
@@ -146,7 +151,12 @@ def _take_back(db: Connection, expired: Sequence[int], wanted: Wanted, tally: Ta
             "error = CASE WHEN ? = 'poison' THEN 'the worker died of it each time' ELSE error END WHERE message_id = ?",
             (
                 *(after, reason, now, now + (wanted.unknown_due_ms if after is State.UNKNOWN else 0)),
-                *(pin if after is State.READY else None, begun_at if begun else None, reason, message_id),
+                *(
+                    pin if after is State.READY else None,
+                    (begun_at or now) if after is State.UNKNOWN else None,
+                    reason,
+                    message_id,
+                ),
             ),
         )
         tally.move(

@@ -177,3 +177,15 @@ def waiting_for(db: Connection, company_id: int, target_id: int) -> int:
         (company_id, target_id),
     ).fetchone()
     return int(row[0])
+
+
+def lonely_waits(db: Connection, *, limit: int) -> list[tuple[int, str]]:
+    """(target, key) that messages are held for though nothing of it is on its way there, and no exception says so yet."""
+    rows = db.execute(
+        "SELECT DISTINCT w.target_id, w.waits_on FROM waits w LEFT JOIN records r ON r.number = substr(w.waits_on, "
+        "instr(w.waits_on, ':') + 1) AND r.kind = substr(w.waits_on, 1, instr(w.waits_on, ':') - 1) WHERE w.reason = 'parent' "
+        f"AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.record_id = r.record_id AND m.target_id = w.target_id AND m.state IN {OPEN}) "
+        "AND NOT EXISTS (SELECT 1 FROM exceptions e WHERE e.message_id = w.message_id AND e.state = 'open') LIMIT ?",
+        (limit,),
+    )
+    return [(int(target_id), str(key)) for target_id, key in rows]

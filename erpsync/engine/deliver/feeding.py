@@ -33,6 +33,7 @@ class _Target:
     waiting: deque[tuple[Claimed, dict[str, str]]] = field(default_factory=deque)
     in_flight: int = 0
     may_fly: int = 1
+    turn: int = 0
 
     @property
     def idempotent(self) -> bool:
@@ -130,6 +131,7 @@ class Feeder:
                 systems.give_back_proof(db, row.system_id)
             systems.spend(db, systems.system(db, row.system_id), limits.rate, calls=len(ids), now=now)
             claimed[target.target_id] = ids
+            target.turn += 1
         tally.write(db)
         return claimed
 
@@ -143,6 +145,7 @@ class Feeder:
             upserts=frozenset(route.flow_id for route in target.routes if route.writes.upsert),
             most_tries=self._context.system(target.name).retry.tries,
             unknown_due_ms=0,
+            turn=target.turn,
         )
 
     async def _dispatch(self, claimed: dict[int, list[int]]) -> None:

@@ -138,14 +138,15 @@ def note_signals(db: Connection, context: Context, signals: Sequence[tuple[int, 
         elif answered:
             if systems.note_success(db, system_id, now=now, most=system.limits.concurrency):
                 context.decided(db, "breaker.close", name, now=now)
-            cases.heal(
-                db,
-                "access_denied",
-                company_id=context.routes.company_id,
-                now=now,
-                how="it lets us in again",
-                subject=f"system:{name}",
-            )
+            if systems.system(db, system_id).state != "stopped":  # a straggler's good answer does not undo the stop
+                cases.heal(
+                    db,
+                    "access_denied",
+                    company_id=context.routes.company_id,
+                    now=now,
+                    how="it lets us in again",
+                    subject=f"system:{name}",
+                )
         elif failures:
             last = failures[-1]
             breaker = system.breaker

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from erpsync.engine.context import Context
 from erpsync.engine.intake.offering import Change, offer_changes_to
-from erpsync.store import books
+from erpsync.store import books, cases, letters, messages
+from erpsync.store.books import far_ids_of_keys
 from erpsync.store.cases import Case
 from erpsync.store.connection import Connection
-from erpsync.store.messages import has_open_message
+from erpsync.store.messages import has_open_message, release_waits_for
 from erpsync.store.totals import Tally
-
-
-def parents_there(db: Connection, company_id: int, system_id: int, keys: Iterable[str]) -> dict[str, str]:
-    """What a system calls each of these keys, as far as it has them."""
-    return books.far_ids_of_keys(db, company_id, system_id, keys)
 
 
 def fetch(
@@ -59,3 +55,27 @@ def missing_case(
         currency=currency,
         evidence={"parent": parent},
     )
+
+
+def sweep(db: Connection, context: Context, lonely: Sequence[tuple[int, str]]) -> None:
+    """What waits for a parent that is not on its way any more: it is sent again, or the wait becomes an exception."""
+    tally, now = context.tally(), context.now_ms
+    for target_id, key in lonely:
+        if far_ids_of_keys(db, context.routes.company_id, target_id, [key]):
+            release_waits_for(db, target_id, [key], tally, now=now)
+            continue
+        for parent, why in fetch(db, context, target_id, [key], tally, now=now):
+            children = messages.standings(db, context.routes.company_id, letters.held_for(db, target_id, parent))
+            for child in children.values():
+                case = missing_case(
+                    context,
+                    key=child.key,
+                    parent=parent,
+                    why=why,
+                    target_id=target_id,
+                    message_id=child.message_id,
+                    stake=child.stake,
+                    currency=child.currency,
+                )
+                cases.open_case(db, case, company_id=context.routes.company_id, now=now)
+    tally.write(db)

@@ -155,7 +155,7 @@ class Sender:
         )
 
     async def _past_key_life(self, claimed: Claimed, route: Route) -> Ended | None:
-        """The target has forgotten the key: what is there says whether it arrived; else a new generation goes."""
+        """The target has forgotten the key: what is there is looked up, and a new generation goes on from that."""
         if not route.writes.finds:
             text = "the target has forgotten the once_key, and cannot be asked"
             return failed(
@@ -164,10 +164,11 @@ class Sender:
         looked = await self.look(claimed, route)
         if isinstance(looked, Ended):
             return looked
-        if looked.holds is not None:
-            return nothing(looked, Reason.UPDATED if claimed.far_id else Reason.CREATED)
-        fresh = outcome_of(claimed, State.READY, Reason.NOT_DELIVERED, "not_found")
+        fresh = outcome_of(claimed, State.READY, Reason.NOT_DELIVERED, "looked_for")
         fresh.generation = claimed.generation + 1
+        keep_found(
+            fresh, looked
+        )  # the next claim builds against what is there: nothing more to do, an update, or a create
         return Ended(fresh, Signal(answered=True, calls=1))
 
     async def _send(

@@ -11,7 +11,7 @@ from datetime import timedelta
 from erpsync.adapters.protocol import Receipt
 from erpsync.domain.document import Fields, flatten
 from erpsync.domain.messages import Reason, State
-from erpsync.domain.retry import ask_again, is_overdue
+from erpsync.domain.retry import ask_again, backoff, is_overdue
 from erpsync.engine.context import Context
 from erpsync.engine.deliver.ending import NEVER
 from erpsync.engine.deliver.finishing import Ended, Finisher, Signal
@@ -87,18 +87,14 @@ class Settler:
         if (
             found and not found[0].whole and not tried.removes
         ):  # it stands half way there: the same write looks, and goes on from it
-            outcome = unknown_outcome(claimed, State.READY, Reason.NOT_DELIVERED, "half_way")
-            outcome.due_at = context.now_ms
-            return Ended(outcome, Signal(answered=True, calls=1))
+            return Ended(self._again(claimed, route, "half_way"), Signal(answered=True, calls=1))
         arrived = found and (not far_id or _holds(found[0].holds, tried.content))
         if not found if tried.removes else arrived:
             outcome = self._is_gone(claimed, tried) if tried.removes else self._arrived(claimed, tried, found[0])
             return Ended(outcome, Signal(answered=True, calls=1))
         if self._since_sent(tried, route) < context.system(route.target).limits.believes_after:
             return self._ask_later(claimed, tried, Signal(answered=True, calls=1))
-        outcome = unknown_outcome(claimed, State.READY, Reason.NOT_DELIVERED, "not_found")
-        outcome.due_at = context.now_ms
-        return Ended(outcome, Signal(answered=True, calls=1))
+        return Ended(self._again(claimed, route, "not_found"), Signal(answered=True, calls=1))
 
     async def _what_it_holds(self, route: Route, claimed: Claimed, far_id: str) -> list[Receipt]:
         adapter = self._context.adapter(route.target)
@@ -123,6 +119,21 @@ class Settler:
         if found.far_revision is not None:
             outcome.far_revision, outcome.far_order = found.far_revision.text, found.far_revision.order
         return outcome
+
+    def _again(self, claimed: Claimed, route: Route, outcome: str) -> Outcome:
+        """It did not arrive, or not whole: sent again, until its tries or its time have run out."""
+        patience, now = self._context.patience(route.target), self._context.now()
+        if claimed.tries >= patience.tries or now - moment(claimed.accepted_at) >= patience.expires:
+            reason = Reason.EXHAUSTED if claimed.tries >= patience.tries else Reason.EXPIRED
+            ended = unknown_outcome(claimed, State.DEAD, reason, str(reason))
+            ended.error, ended.error_code = (
+                f"its answer was lost {claimed.tries} times, and it never arrived",
+                "answer_lost",
+            )
+            return ended
+        again = unknown_outcome(claimed, State.READY, Reason.NOT_DELIVERED, outcome)
+        again.due_at = ms(now + backoff(claimed.tries, patience, self._context.rng))
+        return again
 
     def _is_gone(self, claimed: Claimed, tried: OpenTry) -> Outcome:
         """What was to be removed is not there any more: the removal arrived."""

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from erpsync.domain.kinds import Supersedes
-from erpsync.domain.messages import Once
 from erpsync.domain.ownership import differs
 from erpsync.engine.routes import Route, Routes
 from erpsync.store import books
@@ -14,6 +13,8 @@ from erpsync.store.books import Picture, Record
 from erpsync.store.connection import Connection, moment
 from erpsync.store.offers import Offer, offer
 from erpsync.store.totals import Tally
+
+AFTER_RESTORE = "the store was restored from a backup, and this may have been sent before"
 
 
 @dataclass(slots=True)
@@ -132,9 +133,9 @@ def _lane_key(routes: Routes, key: str) -> str:
 
 
 def _after_restore(route: Route, change: Change, *, there: bool, restored_at: int | None) -> str:
-    """A store opened from a backup does not know what it sent since: a blind target is not written without a person."""
-    if restored_at is None or there or route.writes.once is not Once.BLIND:
+    """A store opened from a backup does not know what it sent since: what cannot be looked for asks a person."""
+    if restored_at is None or there or route.writes.finds or route.writes.upsert:
         return ""
     if change.at is not None and change.at >= restored_at:
         return ""
-    return "the store was restored from a backup, and this may have been sent before"
+    return AFTER_RESTORE
