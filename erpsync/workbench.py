@@ -5,7 +5,6 @@ One rule: nothing is opened, imported or made before it is needed, and all of it
 
 from __future__ import annotations
 
-import getpass
 import os
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -82,6 +81,8 @@ class Workbench:
     @cached_property
     def actor(self) -> str:
         """Who does it: the operating system's user, for the audit log."""
+        import getpass  # noqa: PLC0415  (only for acts)
+
         try:
             return getpass.getuser()
         except (KeyError, OSError):

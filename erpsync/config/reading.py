@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 FILE = "erpsync.toml"
 VARIABLE = "ERPSYNC_LANDSCAPE"
 _LARGEST = 4 * 1024 * 1024
-_DEEP_KEY = re.compile(r"(?:\.[ \t]*[\w\"'-]+[ \t]*){64}", re.ASCII)  # tomllib's time grows with the square of a key's parts
+_DEEP_KEY = re.compile(
+    r"(?:\.[ \t]*[\w\"'-]+[ \t]*){64}", re.ASCII
+)  # tomllib's time grows with the square of a key's parts
 _AT = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 

@@ -246,12 +246,12 @@ def far_ids_of_keys(db: Connection, company_id: int, system_id: int, keys: Itera
     return {f"{kind}:{number}": str(far_id) for kind, number, far_id in rows}
 
 
-def held_keys(db: Connection, company_id: int, system_id: int, kind: str) -> dict[int, str]:
-    """Record id and number of every document of a kind that a system is known to hold now."""
+def held_keys(db: Connection, company_id: int, system_id: int, kind: str, *, before: int) -> dict[int, str]:
+    """Record id and number of every document of a kind that a system was known to hold by then (milliseconds)."""
     rows = db.execute(
         "SELECT r.record_id, r.number FROM records r JOIN pictures p ON p.record_id = r.record_id AND p.system_id = ? "
-        "WHERE r.company_id = ? AND r.kind = ? AND p.present = 1",
-        (system_id, company_id, kind),
+        "WHERE r.company_id = ? AND r.kind = ? AND p.present = 1 AND p.seen_at <= ?",
+        (system_id, company_id, kind, before),
     )
     return {int(record_id): str(number) for record_id, number in rows}
 

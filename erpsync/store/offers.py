@@ -86,7 +86,7 @@ def offer(db: Connection, offers: Sequence[Offer], tally: Tally, *, now: int) ->
         line = lines.get(lane_id)
         if line is None:
             line = lines[lane_id] = []
-        gone = _clear(message, o, line) if line or o.cancels else ()
+        gone = _clear(message, o, line) if line else ()
         if o.filtered and message.state is State.READY:
             message.state, message.reason = State.SKIPPED, Reason.FILTERED
         elif o.waits_for_person and message.state is State.READY:
@@ -112,10 +112,10 @@ def _clear(message: _Message, o: Offer, line: Sequence[_Message]) -> Sequence[_M
     """Those of its record that this message clears; each is told so. A cancelling one may be cleared with them."""
     mine = [m for m in line if m.record_id == o.record_id]
     waiting = [m for m in mine if not m.pinned and m.state in _MAY_BE_CLEARED]
-    if o.cancels and len(waiting) == len(mine):
+    if o.cancels and waiting and len(waiting) == len(mine):
         reason = Reason.CANCELLED
         message.state, message.reason = State.SKIPPED, Reason.CANCELLED
-        message.by = waiting[-1].message_id if waiting else None
+        message.by = waiting[-1].message_id
     elif o.supersedes:
         reason = Reason.SUPERSEDED
     else:

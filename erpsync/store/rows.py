@@ -11,7 +11,7 @@ from itertools import chain
 
 from erpsync.store.connection import Connection
 
-_BLOCKS = (64, 8)  # rows in a statement; a few sizes, so that SQLite need not read a new text each time
+_BLOCKS = (64, 8, 2)  # rows in a statement; a few sizes, so that SQLite need not read a new text each time
 
 
 def insert_rows(db: Connection, into: str, rows: Sequence[Sequence[object]], *, conflict: str = "") -> int:
@@ -28,7 +28,7 @@ def insert_rows(db: Connection, into: str, rows: Sequence[Sequence[object]], *, 
             written += db.execute(_statement(into, columns, size, conflict), block).rowcount
             start += size
     if start < len(rows):
-        written += db.executemany(_statement(into, columns, 1, conflict), rows[start:]).rowcount
+        written += db.execute(_statement(into, columns, 1, conflict), rows[start]).rowcount
     return written
 
 

@@ -8,9 +8,17 @@ from __future__ import annotations
 from collections import defaultdict
 
 from erpsync.store.connection import Connection
+from erpsync.store.rows import insert_rows
 
 _EDGES_US = (10_000, 30_000, 100_000, 300_000, 1_000_000, 3_000_000, 10_000_000)
 _COLUMNS = ("ms_10", "ms_30", "ms_100", "ms_300", "ms_1000", "ms_3000", "ms_10000", "ms_more")
+
+_TOTALS = "totals (company_id, flow_id, target_id, state, currency, n, stake)"
+_TOTALS_ADD = "ON CONFLICT DO UPDATE SET n = n + excluded.n, stake = stake + excluded.stake"
+_BUCKETS = f"buckets (minute, company_id, flow_id, system_id, outcome, n, took_us, {', '.join(_COLUMNS)})"
+_BUCKETS_ADD = "ON CONFLICT DO UPDATE SET " + ", ".join(
+    f"{c} = {c} + excluded.{c}" for c in ("n", "took_us", *_COLUMNS)
+)
 
 
 class Tally:
@@ -59,23 +67,12 @@ class Tally:
             for (flow, target, state, currency), (n, stake) in sorted(self._totals.items())
             if n or stake
         ]
-        if totals:
-            db.executemany(
-                "INSERT INTO totals (company_id, flow_id, target_id, state, currency, n, stake) VALUES (?, ?, ?, ?, ?, ?, ?) "
-                "ON CONFLICT DO UPDATE SET n = n + excluded.n, stake = stake + excluded.stake",
-                totals,
-            )
-        if self._buckets:
-            columns = ("n", "took_us", *_COLUMNS)
-            db.executemany(
-                f"INSERT INTO buckets (minute, company_id, flow_id, system_id, outcome, {', '.join(columns)}) "
-                f"VALUES (?, ?, ?, ?, ?, {', '.join('?' * len(columns))}) "
-                f"ON CONFLICT DO UPDATE SET {', '.join(f'{c} = {c} + excluded.{c}' for c in columns)}",
-                [
-                    (minute, self.company_id, flow, system, outcome, *row)
-                    for (minute, flow, system, outcome), row in sorted(self._buckets.items())
-                ],
-            )
+        insert_rows(db, _TOTALS, totals, conflict=_TOTALS_ADD)
+        buckets = [
+            (minute, self.company_id, flow, system, outcome, *row)
+            for (minute, flow, system, outcome), row in sorted(self._buckets.items())
+        ]
+        insert_rows(db, _BUCKETS, buckets, conflict=_BUCKETS_ADD)
         self._totals.clear()
         self._buckets.clear()
 

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from erpsync.adapters.protocol import Item
 from erpsync.domain.document import Fields, field_group, unflatten
-from erpsync.domain.kinds import Nature, Supersedes
+from erpsync.domain.kinds import Nature
 from erpsync.domain.messages import Reason
 from erpsync.domain.ownership import differs
 from erpsync.engine.routes import Route, changed_only
@@ -70,7 +70,8 @@ def build(
     happened = route.kind.nature is Nature.HAPPENED
     if there and (happened or not changed) and not record.removed:
         return Nothing(Reason.UNCHANGED)
-    if not there and route.kind.supersedes is Supersedes.UNTIL_THERE and route.kind.cancelled(record.fields) and looked:
+    may_create = looked or not route.writes.finds
+    if not there and may_create and route.kind.cancelled(record.fields):
         return Nothing(Reason.CANCELLED)
     wanted = parent_keys(claimed, route)
     missing = tuple(key for key in wanted if key not in parents)

@@ -98,6 +98,8 @@ def _write(page: Page) -> None:
         system_id=page.system_id,
         landscape_id=page.routes.names.landscape_id,
     )
+    for event_id, verdict, detail, record_id in page.verdicts:
+        events.set_verdict(db, event_id, verdict, detail=detail, record_id=record_id)
     books.write_pictures(db, page.system_id, page.repainted.items())
     books.bind(db, company_id, page.system_id, page.bindings, now=page.now)
     bound = [page.by_id[record_id].key for record_id, _, _ in page.bindings]

@@ -31,8 +31,8 @@ def told(page: Page, inc: Incoming) -> None:
         return
     page.report.records.add(record.record_id)
     picture = page.pictures.get(record.record_id)
-    if _is_stale(inc, picture):
-        page.report.verdicts[Verdict.STALE] += 1
+    if _is_stale(page, inc, record, picture):
+        _nothing_new(page, inc, record, Verdict.STALE)
         return
     fields = whole(inc.fields, picture.fields if picture else None, record.fields) if inc.tells_lines else inc.fields
     ours = record.fields if not record.is_shell else None
@@ -44,7 +44,7 @@ def told(page: Page, inc: Incoming) -> None:
         return
     returns = record.removed and page.owns
     if picture is not None and picture.present and not decision.seen and not returns:
-        page.report.verdicts["unchanged"] += 1
+        _nothing_new(page, inc, record, Verdict.CAUGHT_UP)
         mended = ("contract_violation", record.key) in page.troubled
         if mended or (inc.far_order is not None and inc.far_order != picture.far_order):
             repaint(page, record, inc, picture)
@@ -65,10 +65,10 @@ def removed(page: Page, inc: Incoming) -> None:
         return
     picture = page.pictures.get(record.record_id)
     if picture is None or not picture.present:
-        page.report.verdicts["unchanged"] += 1
+        _nothing_new(page, inc, record, Verdict.CAUGHT_UP)
         return
-    if _is_stale(inc, picture):
-        page.report.verdicts[Verdict.STALE] += 1
+    if _is_stale(page, inc, record, picture):
+        _nothing_new(page, inc, record, Verdict.STALE)
         return
     repaint(page, record, inc, Picture(present=False, far_revision=inc.far_revision, far_order=inc.far_order))
     if not page.owns:
@@ -108,6 +108,7 @@ def _find_record(page: Page, inc: Incoming) -> tuple[Record | None, str]:
     record = page.records.get(inc.number) if inc.number else None
     owner_of_id = page.by_id.get(page.bound[inc.far_id]) if inc.far_id in page.bound else None
     if owner_of_id is not None and inc.number and owner_of_id.number != inc.number:
+        page.report.records.add(owner_of_id.record_id)  # it is there, under whatever number
         return record, f"{page.system}'s {inc.far_id} is {owner_of_id.key}, and now says {inc.key}"
     record = record or owner_of_id
     if record is not None and inc.far_id:
@@ -118,10 +119,22 @@ def _find_record(page: Page, inc: Incoming) -> tuple[Record | None, str]:
     return record, ""
 
 
-def _is_stale(inc: Incoming, picture: Picture | None) -> bool:
-    """Older than what that system told, or read before our last write there was answered."""
+def _nothing_new(page: Page, inc: Incoming, record: Record, verdict: Verdict) -> None:
+    """It says nothing that the books do not know: counted; a kept event that was brought back gets its verdict."""
+    if inc.event_id is not None:
+        page.log(inc, verdict, record=record, detail="the books knew it by then")
+        return
+    page.report.verdicts["unchanged" if verdict is Verdict.CAUGHT_UP else verdict] += 1
+
+
+def _is_stale(page: Page, inc: Incoming, record: Record, picture: Picture | None) -> bool:
+    """Older than what that system told, or read before our last write there was answered.
+
+    Revisions are compared of one far document only: one made anew over there counts from the beginning again.
+    """
     if picture is None:
         return False
-    if inc.far_order is not None and picture.far_order is not None and not inc.whole_scan:
+    same = picture.present and inc.far_id in ("", page.far.get(record.record_id, inc.far_id))
+    if same and inc.far_order is not None and picture.far_order is not None and not inc.whole_scan:
         return inc.far_order < picture.far_order
     return inc.read_at < picture.seen_at

@@ -34,6 +34,7 @@ class Applied:
     offered: list[int] = field(default_factory=list)
     records: set[int] = field(default_factory=set)
     numbers: set[str] = field(default_factory=set)
+    nameless: bool = False  # something could not be read so far that nobody knows what it was
     changed: int = 0
 
 
@@ -68,6 +69,7 @@ class Page:
     bindings: list[tuple[int, str, str]] = field(default_factory=list)
     seen: list[tuple[str, bytes, int]] = field(default_factory=list)
     repeats: list[int] = field(default_factory=list)
+    verdicts: list[tuple[int, str, str, int | None]] = field(default_factory=list)
     changes: dict[int, Change] = field(default_factory=dict)
     mends: dict[int, Change] = field(default_factory=dict)
 
@@ -81,7 +83,7 @@ class Page:
         self.report.verdicts[verdict] += 1
         record_id = record.record_id if record is not None else None
         if inc.event_id is not None:
-            events.set_verdict(self.db, inc.event_id, verdict, detail=detail, record_id=record_id)
+            self.verdicts.append((inc.event_id, verdict, detail, record_id))  # written once its record is there
             return inc.event_id
         event_id = self.next_event
         self.next_event += 1

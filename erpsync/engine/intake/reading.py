@@ -140,16 +140,17 @@ class Puller:
         scan = self._is_scan(pull, reads)
         seen: set[int] = set()
         numbers: set[str] = set()
-        whole = True
+        whole, began_at = True, self._context.now_ms
         since = not pull.full and (reads.changes or reads.all_or_nothing) and (reads.changes or bool(pull.cursor))
         pages = adapter.changes(kind, pull.cursor) if since else adapter.scan(kind)
         async for page in pages:
             whole = whole and page.whole
             report.total = page.total
-            await self._page(pull, system, page, report, seen, numbers, scan=scan)
+            began_at = min(began_at, ms(page.read_at))
+            whole = await self._page(pull, system, page, report, seen, numbers, scan=scan) and whole
         if scan and whole:
             applied = await self._context.store.writer.run(
-                lambda db: conclude_removals(db, self._context, system, kind, seen, numbers)
+                lambda db: conclude_removals(db, self._context, system, kind, seen, numbers, began_at=began_at)
             )
             report.add(applied, 0)
 
@@ -163,8 +164,9 @@ class Puller:
         numbers: set[str],
         *,
         scan: bool,
-    ) -> None:
-        context = self._context
+    ) -> bool:
+        """Put a page into the books; False when something on it could not be read so far that nobody knows what it was."""
+        context, named = self._context, True
         incoming = await asyncio.to_thread(receive, page.tolds, read_at=page.read_at, whole_scan=scan)
         chunks = [incoming[n : n + _CHUNK] for n in range(0, len(incoming), _CHUNK)] or [[]]
         for n, chunk in enumerate(chunks):
@@ -181,7 +183,9 @@ class Puller:
             )
             seen |= applied.records
             numbers |= applied.numbers
+            named = named and not applied.nameless
             report.add(applied, len(chunk))
+        return named
 
     def _apply(
         self, db: Connection, pull: Pull, system: str, chunk: Sequence[Incoming], *, cursor: str | None, calls: int

@@ -17,11 +17,13 @@ from erpsync.store.books import Record
 
 def unreadable(page: Page, inc: Incoming) -> None:
     """Kept raw, with an exception; told again unchanged, it is the same one."""
+    record = page.records.get(inc.number) or page.by_id.get(page.bound.get(inc.far_id, 0))
+    if record is not None:
+        page.report.records.add(record.record_id)
     if inc.number:
-        if (record := page.records.get(inc.number)) is not None:
-            page.report.records.add(record.record_id)
         page.report.numbers.add(inc.number)
         page.there_again(inc.number)
+    page.report.nameless |= record is None and not inc.number
     key = f"bad:{inc.number}:{inc.content_hash.hex()[:24]}"
     before = events.seen_before(page.db, page.routes.company_id, page.system_id, [key])
     if before and inc.event_id is None:
@@ -29,7 +31,7 @@ def unreadable(page: Page, inc: Incoming) -> None:
         page.report.verdicts[Verdict.UNREADABLE] += 1
         return
     where = f"{inc.error_place}: " if inc.error_place else ""
-    event_id = page.log(inc, Verdict.UNREADABLE, detail=where + inc.error)
+    event_id = page.log(inc, Verdict.UNREADABLE, record=record, detail=where + inc.error)
     page.seen.append((key, inc.content_hash, event_id))
     text = f"{page.system} told {inc.key}: {where}{inc.error}"
     page.open_case("contract_violation", inc, text, event_id, place=inc.error_place)
@@ -41,7 +43,7 @@ def told_again(page: Page, inc: Incoming, before: tuple[bytes, int]) -> None:
     if inc.number and (record := page.records.get(inc.number)) is not None:
         page.report.records.add(record.record_id)
     key = f"{inc.dup_key}:{inc.content_hash.hex()[:24]}"
-    if content == inc.content_hash or page.was_seen(key):
+    if content in (inc.content_hash, inc.raw_hash) or page.was_seen(key):
         page.repeats.append(event_id)
         page.report.verdicts["duplicate"] += 1
         return

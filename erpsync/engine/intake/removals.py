@@ -25,15 +25,22 @@ def is_mass(gone: int, known: int) -> bool:
 
 
 def conclude_removals(
-    db: Connection, context: Context, system: str, kind_name: str, seen: Collection[int], numbers: Collection[str]
+    db: Connection,
+    context: Context,
+    system: str,
+    kind_name: str,
+    seen: Collection[int],
+    numbers: Collection[str],
+    *,
+    began_at: int,
 ) -> Applied:
-    """Treat what a system was known to hold and did not tell in a whole scan as removed.
+    """Treat what a system was known to hold when a whole scan began, and did not tell in it, as removed.
 
     ``numbers`` has the keys of rows that could not be read: they were there, and are never taken for removed.
     """
     routes, now = context.routes, context.now_ms
     kind, system_id = kind_named(kind_name), routes.names.systems[system]
-    held = books.held_keys(db, routes.company_id, system_id, kind_name)
+    held = books.held_keys(db, routes.company_id, system_id, kind_name, before=began_at)
     gone = {record_id: number for record_id, number in held.items() if record_id not in seen and number not in numbers}
     subject = f"system:{system}/{kind_name}"
     if not gone:
@@ -45,7 +52,7 @@ def conclude_removals(
         return _hold(db, context, system, kind, gone, len(held), subject)
     cases.heal(db, "mass_removal", company_id=routes.company_id, now=now, how="they are there again", subject=subject)
     events.let_go(db, routes.company_id, system_id, kind_name, gone.values(), why="removed with a later reading")
-    batch = [removal(kind, number, read_at=now) for number in gone.values()]
+    batch = [removal(kind, number, read_at=began_at) for number in gone.values()]
     return apply(db, routes, system, batch, now=now)
 
 
