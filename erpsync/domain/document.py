@@ -11,7 +11,7 @@ import types
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any, Union, get_args, get_origin
+from typing import Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -102,11 +102,29 @@ def unflatten(model: type[Document], flat: Mapping[str, Scalar]) -> Document:
                 lines.setdefault(line, {})[field] = None if value is None else plan[field](value, currency)
         if lines:
             values[LINES] = tuple(
-                line_model.model_construct(set(parts) | {"line"}, line=line, **parts)
+                _made(line_model, {"line": line, **parts})
                 for line, parts in sorted(lines.items(), key=lambda item: line_order(item[0]))
                 if any(value is not None for value in parts.values())
             )
-    return model.model_construct(set(values), **values)
+    return _made(model, values)
+
+
+_Model = TypeVar("_Model", bound=BaseModel)
+_untold: dict[type[BaseModel], dict[str, Any]] = {}
+
+
+def _made(model: type[_Model], told: dict[str, Any]) -> _Model:
+    """The model with what was told and its defaults for the rest, unchecked: pydantic's own way costs six times as much."""
+    if (untold := _untold.get(model)) is None:
+        untold = _untold[model] = {
+            name: info.default for name, info in model.model_fields.items() if not info.is_required()
+        }
+    made = model.__new__(model)
+    object.__setattr__(made, "__dict__", {**untold, **told})
+    object.__setattr__(made, "__pydantic_fields_set__", set(told))
+    object.__setattr__(made, "__pydantic_extra__", None)
+    object.__setattr__(made, "__pydantic_private__", None)
+    return made
 
 
 def line_order(line: str) -> tuple[int, int, str]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from erpsync.domain.messages import Once, State
 from erpsync.store.connection import Connection
+from erpsync.store.rows import insert_rows
 from erpsync.store.schema import DUE
 from erpsync.store.totals import Tally
 
@@ -82,8 +83,9 @@ def claim(db: Connection, wanted: Wanted, tally: Tally, *, worker_id: int, now: 
             stake=stake,
             currency=currency,
         )
-    db.executemany(
-        "INSERT INTO attempts (message_id, lease_no, try_no, generation, worker_id, claimed_at) VALUES (?, ?, ?, ?, ?, ?)",
+    insert_rows(
+        db,
+        "attempts (message_id, lease_no, try_no, generation, worker_id, claimed_at)",
         [
             (message_id, lease_no, tries, generation, worker_id, now)
             for message_id, lease_no, tries, generation, *_ in rows

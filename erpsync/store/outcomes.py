@@ -7,7 +7,7 @@ target's picture, hands its lane on, and frees what was held for it.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from erpsync.domain.document import Fields
@@ -17,6 +17,7 @@ from erpsync.store.books import Picture, pictures_for, write_pictures
 from erpsync.store.cases import Case
 from erpsync.store.connection import Connection
 from erpsync.store.messages import promote, release_waits_for
+from erpsync.store.rows import insert_rows
 from erpsync.store.totals import Tally
 
 
@@ -106,8 +107,9 @@ def finish(db: Connection, outcomes: Sequence[Outcome], tally: Tally, *, now: in
     for o in ours:  # before the books: what is bound in this very transaction frees them again
         _write_waits(db, o, now=now)
     _write_books(db, ours, tally, report, now=now)
+    troubled = cases.troubled_messages(db, [o.message_id for o in ours])
     for o in ours:
-        _after_words(db, o, tally, now=now)
+        _after_words(db, o, tally, troubled, now=now)
     return report
 
 
@@ -224,9 +226,11 @@ def _repaint(picture: Picture, o: Outcome) -> None:
 
 
 def _bind(db: Connection, ours: Sequence[Outcome], tally: Tally, *, now: int) -> None:
-    db.executemany(
-        "INSERT OR IGNORE INTO xrefs (system_id, record_id, company_id, kind, far_id, bound_at) VALUES (?, ?, ?, ?, ?, ?)",
+    insert_rows(
+        db,
+        "xrefs (system_id, record_id, company_id, kind, far_id, bound_at)",
         [(o.target_id, o.record_id, tally.company_id, o.kind, o.far_id, now) for o in ours],
+        conflict="ON CONFLICT DO NOTHING",
     )
     stray = db.execute(
         "SELECT j.value ->> 1, j.value ->> 2, x.far_id FROM json_each(?) j LEFT JOIN xrefs x "
@@ -257,10 +261,12 @@ def _write_waits(db: Connection, o: Outcome, *, now: int) -> None:
         )
 
 
-def _after_words(db: Connection, o: Outcome, tally: Tally, *, now: int) -> None:
+def _after_words(db: Connection, o: Outcome, tally: Tally, troubled: Collection[int], *, now: int) -> None:
     """Cases, and what a settled outcome heals."""
     for case in o.cases:
         cases.open_case(db, case, company_id=tally.company_id, now=now)
+    if o.message_id not in troubled:
+        return
     if o.settles and o.after is not State.UNKNOWN:
         how = "found in the target" if o.after is State.DONE else "not in the target, sent again"
         cases.heal(db, "outcome_unknown", company_id=tally.company_id, now=now, how=how, message_id=o.message_id)

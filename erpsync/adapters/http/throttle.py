@@ -7,10 +7,9 @@ waits are cut to the spec's longest, negative ones to nothing.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-
-import httpx
 
 from erpsync.adapters.http.spec import Throttle
 
@@ -18,7 +17,7 @@ _NUMBER = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,9})?")
 _A_MOMENT = 1_000_000_000  # seconds; a larger number is a moment since 1970, not a wait
 
 
-def wanted(headers: httpx.Headers, throttle: Throttle, *, now: datetime) -> timedelta | None:
+def wanted(headers: Mapping[str, str], throttle: Throttle, *, now: datetime) -> timedelta | None:
     """How long to wait; None when no header says so in a way that can be read."""
     for name in throttle.headers:
         if (value := headers.get(name)) and (wait := _wait(value.strip(), headers, now)) is not None:
@@ -31,12 +30,12 @@ def bounded(wait: timedelta, throttle: Throttle) -> timedelta:
     return min(max(wait, timedelta()), throttle.longest)
 
 
-def told_time(headers: httpx.Headers) -> datetime | None:
+def told_time(headers: Mapping[str, str]) -> datetime | None:
     """The system's own time, from the Date header."""
     return _date(headers.get("date", ""))
 
 
-def _wait(value: str, headers: httpx.Headers, now: datetime) -> timedelta | None:
+def _wait(value: str, headers: Mapping[str, str], now: datetime) -> timedelta | None:
     if _NUMBER.fullmatch(value):
         seconds = float(value)
         if seconds < _A_MOMENT:

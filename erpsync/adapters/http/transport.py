@@ -18,7 +18,8 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import httpx
-from httpx_aiohttp import AiohttpTransport
+from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
 
 from erpsync import __version__
 from erpsync.config.landscape import Limits
@@ -49,7 +50,7 @@ class Answer:
     """What came back: all of the body, unless ``Lost`` says otherwise."""
 
     status: int
-    headers: httpx.Headers
+    headers: CIMultiDictProxy[str]
     body: bytes = b""
     seconds: float = 0.0
     ended_at: datetime | None = None
@@ -68,7 +69,7 @@ class Transport:
     limits: Limits
     now: Callable[[], datetime]
     auth: tuple[tuple[str, str], ...] = ()
-    _http: AiohttpTransport | None = field(default=None, init=False)
+    _http: aiohttp.ClientSession | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.url)
@@ -78,7 +79,7 @@ class Transport:
         self._deadline = deadline
         # Waiting for a connection ends before the deadline: a host that never answers is known as not reached.
         wait = min(connect, deadline * 0.9)
-        self._timeouts = {"timeout": {"connect": wait, "pool": wait, "read": connect, "write": None}}
+        self._timeouts = aiohttp.ClientTimeout(sock_connect=wait, connect=wait, sock_read=connect)
 
     async def call(
         self,
@@ -97,27 +98,27 @@ class Transport:
         deadline = asyncio.get_running_loop().time() + self._deadline
         if until is not None:
             deadline = min(until, deadline)
-        # Given its stream, httpx adds no headers of its own (aiohttp adds Host and length): a third of the cost.
-        request = httpx.Request(
-            method,
-            _url(self.origin, target),
-            headers=httpx.Headers([*headers, *self.auth], encoding="ascii"),
-            stream=httpx.ByteStream(body),
-            extensions=self._timeouts,
-        )
-        request.read()
         answer: Answer | None = None
         try:
-            async with asyncio.timeout_at(deadline):
-                response = await self._opened().handle_async_request(request)
-                answer = Answer(response.status_code, response.headers)
-                try:
-                    await self._read(response, answer)
-                finally:
-                    await response.stream.aclose()  # type: ignore[union-attr]  # the transport's streams are all async
+            async with (
+                asyncio.timeout_at(deadline),
+                self._opened().request(
+                    method,
+                    _url(self.origin, target),
+                    headers=CIMultiDict([*headers, *self.auth]),
+                    data=body or None,
+                    allow_redirects=False,
+                    auto_decompress=False,
+                    timeout=self._timeouts,
+                ) as response,
+            ):
+                answer = Answer(response.status, response.headers)
+                await self._read(response, answer)
+        except aiohttp.ClientError as error:  # its time-outs too
+            raise _told_apart(error, answer) from None
         except TimeoutError:
             raise Lost(f"no whole answer within {self._deadline:g} s", code="deadline", answer=answer) from None
-        except (httpx.TransportError, aiohttp.ClientError, OSError) as error:
+        except OSError as error:
             raise _told_apart(error, answer) from None
         finally:
             if answer is not None:
@@ -129,12 +130,12 @@ class Transport:
         """Give back the connections."""
         if self._http is not None:
             http, self._http = self._http, None
-            await http.aclose()
+            await http.close()
 
-    def _opened(self) -> AiohttpTransport:
+    def _opened(self) -> aiohttp.ClientSession:
         if self._http is None:
             context = httpx.create_ssl_context(verify=True, trust_env=False)
-            session = aiohttp.ClientSession(
+            self._http = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, ssl=context, keepalive_timeout=_KEEP_OPEN),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=False,
@@ -144,15 +145,14 @@ class Transport:
                 max_field_size=16 * 1024,
                 middlewares=(_once,),
             )
-            self._http = AiohttpTransport(client=session, trust_env=False)
         return self._http
 
-    async def _read(self, response: httpx.Response, answer: Answer) -> None:
+    async def _read(self, response: aiohttp.ClientResponse, answer: Answer) -> None:
         most = self.limits.max_answer
         unpack = _unpacker(response.headers.get("content-encoding", ""))
         got = bytearray()
         first = True
-        async for chunk in response.stream:  # type: ignore[union-attr]
+        async for chunk in response.content.iter_any():
             if first and unpack is not None and not _packed(chunk):
                 unpack = None  # some servers say gzip and send plain text
             first = False
@@ -185,7 +185,7 @@ async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerTy
 
 
 def _told_apart(error: Exception, answer: Answer | None) -> NotSent | Lost:
-    cause = error.__cause__ or error
+    cause = error
     if answer is None and isinstance(cause, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
         if isinstance(cause, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
             return NotSent("its certificate was not accepted")
@@ -218,5 +218,5 @@ def _packed(chunk: bytes) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def _url(origin: str, target: str) -> httpx.URL:
-    return httpx.URL(origin + target)
+def _url(origin: str, target: str) -> URL:
+    return URL(origin + target, encoded=True)

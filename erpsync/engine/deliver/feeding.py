@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from erpsync.domain.messages import Once
 from erpsync.engine.context import Context
 from erpsync.engine.deliver import building
+from erpsync.engine.deliver.gate import Gate
 from erpsync.engine.deliver.sending import MARGIN, Sender
 from erpsync.engine.routes import Route
 from erpsync.store import books, claims, systems
@@ -31,8 +32,9 @@ class _Target:
     target_id: int
     routes: list[Route]
     waiting: deque[tuple[Claimed, dict[str, str]]] = field(default_factory=deque)
-    in_flight: int = 0
-    may_fly: int = 1
+    in_hand: int = 0
+    may_hold: int = 1  # begun, in flight or being finished: of an idempotent system more than may be in flight
+    gate: Gate = field(default_factory=Gate)
     turn: int = 0
 
     @property
@@ -83,7 +85,7 @@ class Feeder:
         return self._context.system(target.name).limits.concurrency * (_AHEAD if target.idempotent else 1)
 
     def _local_room(self, target: _Target) -> int:
-        return self._most(target) - len(target.waiting) - target.in_flight
+        return self._most(target) - len(target.waiting) - target.in_hand
 
     def _is_hungry(self, target: _Target) -> bool:
         """Whether a claim is worth its commit: a quarter of what is carried, or nothing left to send."""
@@ -118,8 +120,9 @@ class Feeder:
             most = min(limits.concurrency, row.ramp)
             if context.routes.capabilities[target.name].one_at_a_time:
                 most = 1
-            target.may_fly = max(1, most // max(1, self.workers)) if target.idempotent else most
+            target.gate.most = max(1, most // max(1, self.workers)) if target.idempotent else most
             ahead = _AHEAD if target.idempotent and most > 1 else 1
+            target.may_hold = target.gate.most * ahead
             room = min(most * ahead - claims.leased(db, target.target_id, now=now), self._local_room(target))
             room = min(room, int(min(1e9, systems.tokens_left(row, limits.rate, now=now))))
             if not row.proven:
@@ -175,18 +178,18 @@ class Feeder:
 
     def _pump(self, target: _Target) -> None:
         loop = asyncio.get_running_loop()
-        while target.waiting and target.in_flight < target.may_fly:
+        while target.waiting and target.in_hand < target.may_hold:
             message, parents = target.waiting.popleft()
-            target.in_flight += 1
+            target.in_hand += 1
             task = loop.create_task(self._one(target, message, parents))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
     async def _one(self, target: _Target, message: Claimed, parents: dict[str, str]) -> None:
         try:
-            await self._sender.deliver(message, parents)
+            await self._sender.deliver(message, parents, target.gate)
             self.delivered += 1
         finally:
-            target.in_flight -= 1
+            target.in_hand -= 1
             self._pump(target)
             self._ended()

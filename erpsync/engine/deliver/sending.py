@@ -27,6 +27,7 @@ from erpsync.engine.deliver.ending import (
     outcome_of,
 )
 from erpsync.engine.deliver.finishing import Ended, Finisher, Signal
+from erpsync.engine.deliver.gate import Gate
 from erpsync.engine.routes import Route
 from erpsync.errors import CallError, OutcomeUnknown, ParentMissing, SystemDown, Unmappable
 from erpsync.store.books import Picture
@@ -46,14 +47,14 @@ class Sender:
         self._reread = reread
         self._begin: Batch[Begun, bool] = Batch(context.store.writer, self._write_begun)
 
-    async def deliver(self, claimed: Claimed, parents: dict[str, str]) -> None:
+    async def deliver(self, claimed: Claimed, parents: dict[str, str], gate: Gate) -> None:
         """Deliver one message; whatever comes of it is on record when this returns."""
         route = self._context.routes.by_flow(claimed.flow_id, claimed.target_id)
         if route is None:
             await self._finisher.put(Ended(orphan(claimed)))
             return
         try:
-            ended = await self._deliver(claimed, route, parents)
+            ended = await self._deliver(claimed, route, parents, gate)
         except CallError as error:  # before anything was written
             ended = failed(
                 self._context, claimed, route, error, calls=0 if isinstance(error, Unmappable | ParentMissing) else 1
@@ -69,20 +70,19 @@ class Sender:
 
     async def give_back(self, claimed: Claimed) -> None:
         """Nothing was done for it yet: ready again, the try given back."""
-        outcome = outcome_of(claimed, State.READY, Reason.RELEASED, "released")
-        outcome.due_at, outcome.burn = self._context.now_ms, False
-        outcome.pinned_id = claimed.pinned.attempt_id if claimed.pinned is not None else None
-        await self._finisher.put(Ended(outcome, Signal(prepaid=1)))
+        ended = _unsent(claimed)
+        ended.signal.prepaid = 1
+        await self._finisher.put(ended)
 
-    async def _deliver(self, claimed: Claimed, route: Route, parents: dict[str, str]) -> Ended | None:
+    async def _deliver(self, claimed: Claimed, route: Route, parents: dict[str, str], gate: Gate) -> Ended | None:
         if claimed.pinned is not None:
-            return await self._repeat(claimed, route)
+            return await self._repeat(claimed, route, gate)
         found = Found(claimed)
         now = self._context.now()
         key = self._context.once_key(claimed.message_id, claimed.generation)
         plan = build(found.claimed, route, parents=parents, once_key=key, now=now)
         if isinstance(plan, Look):
-            looked = await self.look(claimed, route)
+            looked = await self.look(claimed, route, gate)
             if isinstance(looked, Ended):
                 return looked
             found = looked
@@ -93,14 +93,15 @@ class Sender:
             case Missing(keys=keys):
                 return held_for_parents(found.claimed, keys)
             case Ready():
-                return await self._write(found, route, plan)
+                return await self._write(found, route, plan, gate)
             case _:
                 raise AssertionError(plan)
 
-    async def look(self, claimed: Claimed, route: Route) -> Found | Ended:
+    async def look(self, claimed: Claimed, route: Route, gate: Gate | None = None) -> Found | Ended:
         """Look for the document before it is created: by our reference, else by its natural key."""
         adapter = self._context.adapter(route.target)
-        receipts = await self._in_time(route.target, adapter.find(claimed.record.kind, claimed.record.number))
+        async with gate or Gate():
+            receipts = await self._in_time(route.target, adapter.find(claimed.record.kind, claimed.record.number))
         if len(receipts) > 1:
             return duplicate(self._context, claimed, receipts)
         if not receipts:
@@ -118,7 +119,7 @@ class Sender:
         )
         return Found(replace(claimed, far_id=one.far_id, picture=picture), holds=holds, calls=1)
 
-    async def _write(self, found: Found, route: Route, plan: Ready) -> Ended | None:
+    async def _write(self, found: Found, route: Route, plan: Ready, gate: Gate) -> Ended | None:
         """Prepare, put the bytes on record, send."""
         claimed, adapter = found.claimed, self._context.adapter(route.target)
         item, generation = plan.item, claimed.generation
@@ -131,15 +132,17 @@ class Sender:
             generation += 1  # other content must not go under the same key
             item = replace(item, once_key=self._context.once_key(claimed.message_id, generation))
             prepared = adapter.prepare(item)
-        return await self._send(found, route, prepared, plan.asked, generation=generation, creates=not item.far_id)
+        return await self._send(
+            found, route, prepared, plan.asked, gate, generation=generation, creates=not item.far_id
+        )
 
-    async def _repeat(self, claimed: Claimed, route: Route) -> Ended | None:
+    async def _repeat(self, claimed: Claimed, route: Route, gate: Gate) -> Ended | None:
         """Send an open try again, byte for byte under its key; past the key's life it is looked for first."""
         pinned = claimed.pinned
         assert pinned is not None  # noqa: S101  (the caller looked)
         life = route.writes.key_life
         if life is not None and self._context.now() - moment(claimed.first_try_at or pinned.begun_at) > life:
-            return await self._past_key_life(claimed, route)
+            return await self._past_key_life(claimed, route, gate)
         prepared = Prepared(
             kind=claimed.record.kind,
             number=claimed.record.number,
@@ -151,17 +154,23 @@ class Sender:
             far_revision=pinned.far_revision,
         )
         return await self._send(
-            Found(claimed), route, prepared, pinned.content, generation=claimed.generation, creates=not pinned.far_id
+            Found(claimed),
+            route,
+            prepared,
+            pinned.content,
+            gate,
+            generation=claimed.generation,
+            creates=not pinned.far_id,
         )
 
-    async def _past_key_life(self, claimed: Claimed, route: Route) -> Ended | None:
+    async def _past_key_life(self, claimed: Claimed, route: Route, gate: Gate) -> Ended | None:
         """The target has forgotten the key: what is there is looked up, and a new generation goes on from that."""
         if not route.writes.finds:
             text = "the target has forgotten the once_key, and cannot be asked"
             return failed(
                 self._context, replace(claimed, tries=10**6), route, OutcomeUnknown(text, code="key_life"), calls=0
             )
-        looked = await self.look(claimed, route)
+        looked = await self.look(claimed, route, gate)
         if isinstance(looked, Ended):
             return looked
         fresh = outcome_of(claimed, State.READY, Reason.NOT_DELIVERED, "looked_for")
@@ -177,6 +186,7 @@ class Sender:
         route: Route,
         prepared: Prepared,
         asked: Fields,
+        gate: Gate,
         *,
         generation: int,
         creates: bool,
@@ -198,12 +208,13 @@ class Sender:
         before = self._context.now()
         if not await self._begin.put(begun):
             return None  # the lease moved on: its new holder decides, and nothing of ours was sent
-        waited = self._context.now() - before
-        if waited > system.limits.deadline:
-            return None  # this process stood still; the lease is another's soon, and nothing of ours was sent
         try:
-            async with asyncio.timeout(system.limits.deadline.total_seconds()):
-                (receipt,) = await adapter.write([prepared])
+            async with gate:
+                waited = self._context.now() - before
+                if waited > system.limits.deadline:
+                    return _unsent(claimed)  # it stood still, or waited too long at the gate: nothing of it was sent
+                async with asyncio.timeout(system.limits.deadline.total_seconds()):
+                    (receipt,) = await adapter.write([prepared])
         except TimeoutError:
             receipt = Receipt(error=OutcomeUnknown(no_answer(system.limits.deadline, prepared), code="timeout"))
         except CallError as error:
@@ -264,3 +275,11 @@ class Sender:
         now = self._context.now_ms
         ours = begin(db, tries, landscape_id=self._context.routes.names.landscape_id, now=now)
         return [begun.message_id in ours for begun in tries]
+
+
+def _unsent(claimed: Claimed) -> Ended:
+    """Ready as it was before it was claimed, the try given back; an open try stays pinned."""
+    outcome = outcome_of(claimed, State.READY, Reason.RELEASED, "released")
+    outcome.burn = False
+    outcome.pinned_id = claimed.pinned.attempt_id if claimed.pinned is not None else None
+    return Ended(outcome)
