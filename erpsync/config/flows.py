@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
 
 from erpsync.config.landscape import Flow
 from erpsync.config.tables import Mistakes, Table
 from erpsync.domain.filter_documents import check_document_filter
 from erpsync.domain.filters import parse
-from erpsync.domain.kinds import Kind, kind_words, kinds
+from erpsync.domain.kinds import Kind, kind_or_none, kinds
 from erpsync.errors import FilterError
 
 # DESIGN's kinds that no version has built yet
@@ -22,20 +21,20 @@ _DEFAULT = Flow.model_construct(name="", kind="", source="", targets=())
 def read_owners(root: Table, systems: dict[str, object]) -> dict[str, str]:
     """The owner of each kind named under [owners]."""
     table = root.table("owners")
-    mistakes, words = table.mistakes, kind_words()
+    mistakes = table.mistakes
     owners: dict[str, str] = {}
     for key, value in table.values.items():
-        path = ("owners", key)
+        path, kind = ("owners", key), kind_or_none(key)
         if isinstance(value, dict):
             rule = not value or {"owner", "others", "review", "conflict"} & set(value)
             for part in [path] if rule else [(*path, field) for field in value]:
                 mistakes.not_built(part)
-        elif "." in key or "@" in key or _is_later(key, words):
+        elif "." in key or "@" in key or (kind is None and _is_later(key)):
             mistakes.not_built(path)
-        elif key not in words:
+        elif kind is None:
             mistakes.no_such(path, "kind", key, kinds(), label="Kinds")
-        elif words[key] in owners:
-            mistakes.at(path, f"the owner of {words[key]} is there twice", on_key=True)
+        elif kind.name in owners:
+            mistakes.at(path, f"the owner of {kind.name} is there twice", on_key=True)
         elif value == "origin":
             mistakes.not_built(path, found=value)
         elif not isinstance(value, str):
@@ -43,7 +42,7 @@ def read_owners(root: Table, systems: dict[str, object]) -> dict[str, str]:
         elif value not in systems:
             mistakes.no_such(path, "system", value, sorted(systems), label="Systems")
         else:
-            owners[words[key]] = value
+            owners[kind.name] = value
     return owners
 
 
@@ -109,19 +108,18 @@ def _flow(table: Table, systems: dict[str, object]) -> Flow:
 
 
 def _kind(table: Table) -> Kind | None:
-    word = table.text("kind", required=True, hint=f"one of: {', '.join(kinds())}")
-    words = kind_words()
-    if word in words:
-        return kinds()[words[word]]
-    if _is_later(word, words):
+    word = table.text("kind", required=True, hint="" if table.has("kind") else f"one of: {', '.join(kinds())}")
+    if (kind := kind_or_none(word)) is not None:
+        return kind
+    if _is_later(word):
         table.mistakes.not_built((*table.path, "kind"), found=word)
     elif word:
         table.mistakes.no_such((*table.path, "kind"), "kind", word, kinds(), label="Kinds")
     return None
 
 
-def _is_later(word: str, words: Collection[str]) -> bool:
-    return word not in words and (word in _LATER_KINDS or word.removesuffix("s") in _LATER_KINDS)
+def _is_later(word: str) -> bool:
+    return word in _LATER_KINDS or word.removesuffix("s") in _LATER_KINDS
 
 
 def _check_paths(read: list[tuple[Flow, Table]]) -> None:
@@ -159,14 +157,14 @@ def _check_parents(read: list[tuple[Flow, Table]], owners: dict[str, str], mista
     for flow, _ in read:
         if flow.mode == "active":
             there.setdefault(flow.kind, set()).update((flow.source, *flow.targets))
-    registered = kinds()
     for flow, table in read:
-        if flow.mode != "active":
+        kind = kind_or_none(flow.kind)
+        if flow.mode != "active" or kind is None:
             continue
-        for parent in registered[flow.kind].parent_kinds:
+        for parent in kind.parent_kinds:
             for index, target in enumerate(flow.targets):
                 if target not in there.get(parent, ()):
-                    plural = registered[parent].plural if parent in registered else parent
-                    text = f"no flow brings {target} the {plural} that {registered[flow.kind].plural} name"
+                    named = kind_or_none(parent)
+                    text = f"no flow brings {target} the {named.plural if named else parent} that {kind.plural} name"
                     hint = f'a flow of kind "{parent}" to {target}, or {target} as the owner of {parent}'
                     mistakes.at((*table.path, "to", index), text, found=target, hint=hint)

@@ -6,11 +6,12 @@ Everything that differs between kinds stands in its ``Kind``; no other code name
 from __future__ import annotations
 
 import importlib
-import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
+from functools import cache
+from pathlib import Path
 
 from erpsync.domain.document import Document, Scalar
 from erpsync.domain.keys import Key
@@ -58,6 +59,7 @@ class Kind:
         return self.lane_key(own, fields) if self.lane_key else own
 
 
+_DOCUMENTS = Path(__file__).parent / "documents"
 _KINDS: dict[str, Kind] = {}
 
 
@@ -83,14 +85,24 @@ def kind_words() -> dict[str, str]:
     return {word: kind.name for kind in kinds().values() for word in (kind.name, kind.plural)}
 
 
+def kind_or_none(word: str) -> Kind | None:
+    """The kind called ``word`` (singular or plural). Only its own module is loaded where that bears the kind's name."""
+    if word not in _KINDS and not _found:
+        _load(word if word in _modules() else word.removesuffix("s"))
+    for kind in _KINDS.values():
+        if word in (kind.name, kind.plural):
+            return kind
+    if not _found:
+        _discover()
+        return kind_or_none(word)
+    return None
+
+
 def kind_named(word: str) -> Kind:
     """The kind called ``word`` (singular or plural); raises UsageError naming the nearest."""
-    _discover()
-    if (kind := _KINDS.get(word)) is not None:
+    if (kind := kind_or_none(word)) is not None:
         return kind
     words = kind_words()
-    if word in words:
-        return _KINDS[words[word]]
     near = get_close_matches(word, words, n=1)
     suggestion = f"{near[0]}? " if near else ""
     raise UsageError(f"{word!r} is no kind of document", hint=f"{suggestion}Kinds: {', '.join(kinds())}")
@@ -105,10 +117,19 @@ _found: list[bool] = []
 
 
 def _discover() -> None:
-    if _found:
-        return
-    from erpsync.domain import documents  # noqa: PLC0415  (the kinds register with this module as they are imported)
+    if not _found:
+        _found.append(True)
+        for name in _modules():
+            _load(name)
 
-    _found.append(True)
-    for module in pkgutil.iter_modules(documents.__path__):
-        importlib.import_module(f"{documents.__name__}.{module.name}")
+
+@cache
+def _modules() -> tuple[str, ...]:
+    """The names of the kinds' modules."""
+    return tuple(sorted(file.stem for file in _DOCUMENTS.glob("[!_]*.py")))
+
+
+def _load(name: str) -> None:
+    """Import a kind's module, if there is one of that name: it registers its kind."""
+    if name in _modules():
+        importlib.import_module(f"erpsync.domain.documents.{name}")

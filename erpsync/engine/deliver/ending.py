@@ -57,20 +57,24 @@ def duplicate(context: Context, claimed: Claimed, receipts: Sequence[Receipt]) -
         "duplicate_far",
     )
     outcome.waits = [(Wait.PERSON, "which of them it is")]
+    outcome.cases = [found_twice(claimed, outcome.error, receipts)]
+    return Ended(outcome, Signal(answered=True, calls=1))
+
+
+def found_twice(claimed: Claimed, text: str, receipts: Sequence[Receipt]) -> Case:
+    """The exception for several far documents: duplicates under our reference, or only the same natural key."""
     by_reference = any(receipt.number == claimed.record.number for receipt in receipts)
-    case = Case(
+    return Case(
         "duplicate_far" if by_reference else "ambiguous",
         claimed.record.key,
-        outcome.error,
+        text,
         system_id=claimed.target_id,
         record_id=claimed.record.record_id,
         message_id=claimed.message_id,
         stake=claimed.stake,
         currency=claimed.currency,
-        evidence={"far_ids": ids},
+        evidence={"far_ids": [receipt.far_id for receipt in receipts]},
     )
-    outcome.cases = [case]
-    return Ended(outcome, Signal(answered=True, calls=1))
 
 
 def failed(

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 from erpsync.adapters.protocol import Receipt
@@ -13,7 +14,7 @@ from erpsync.domain.document import Fields, flatten
 from erpsync.domain.messages import Reason, State
 from erpsync.domain.retry import ask_again, backoff, is_overdue
 from erpsync.engine.context import Context
-from erpsync.engine.deliver.ending import NEVER
+from erpsync.engine.deliver.ending import NEVER, found_twice, outcome_of
 from erpsync.engine.deliver.finishing import Ended, Finisher, Signal
 from erpsync.engine.routes import Route
 from erpsync.errors import AccessDenied, CallError
@@ -171,18 +172,7 @@ class Settler:
         ids = ", ".join(receipt.far_id for receipt in found[:5])
         outcome = self._for_a_person(claimed, None, f"has {claimed.record.key} {len(found)} times: {ids}", due_at=NEVER)
         outcome.error_code = "duplicate_far"
-        case = Case(
-            "duplicate_far",
-            claimed.record.key,
-            outcome.error,
-            system_id=claimed.target_id,
-            record_id=claimed.record.record_id,
-            message_id=claimed.message_id,
-            stake=claimed.stake,
-            currency=claimed.currency,
-            evidence={"far_ids": [receipt.far_id for receipt in found]},
-        )
-        outcome.cases = [case]
+        outcome.cases = [found_twice(claimed, outcome.error, found)]
         return outcome
 
     def _case(self, claimed: Claimed, tried: OpenTry | None, why: str) -> Case:
@@ -209,19 +199,5 @@ def _holds(held: Fields | None, asked: Fields) -> bool:
 
 
 def unknown_outcome(claimed: Claimed, after: State, reason: Reason, outcome: str) -> Outcome:
-    return Outcome(
-        message_id=claimed.message_id,
-        lease_no=claimed.lease_no,
-        target_id=claimed.target_id,
-        flow_id=claimed.flow_id,
-        lane_id=claimed.lane_id,
-        record_id=claimed.record.record_id,
-        kind=claimed.record.kind,
-        number=claimed.record.number,
-        stake=claimed.stake,
-        currency=claimed.currency,
-        after=after,
-        reason=reason,
-        outcome=outcome,
-        settles=True,
-    )
+    """What became of a message whose outcome was open."""
+    return replace(outcome_of(claimed, after, reason, outcome), settles=True)
