@@ -113,7 +113,7 @@ class Workbench:
                 flows = {flow.kind: None for flow in self.landscape.flows}
                 raise StoreError(
                     f"store {path.name} does not exist yet: nothing was synchronised here",
-                    hint=f"erpsync sync {' '.join(flows)} makes it",
+                    hint=f"{' '.join(['erpsync sync', *flows])} makes it" if flows else "erpsync check",
                 )
             self._store = Store.open(path, now=self.now(), write=False)
         return self._store
@@ -173,7 +173,7 @@ class Workbench:
 
             near = get_close_matches(name, systems, n=1)
             raise UsageError(
-                f"system {name} does not exist",
+                f"system {name or repr('')} does not exist",
                 hint=f"{near[0] + '? ' if near else ''}Systems: {', '.join(sorted(systems))}",
             )
         return systems[name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -144,7 +145,9 @@ def _bad(bench: Workbench, file: Path, mistakes: list[LandscapeError], output: A
         say(*wrapped(safe(f"{mistake.place}: {mistake.message}"), room=columns, then="    "))
         if mistake.hint:
             say(*wrapped(safe(mistake.hint), room=columns, first="    hint: ", then="          "))
-    lines = len(file.read_bytes().splitlines()) if file.is_file() else 0
+    lines = 0
+    with suppress(OSError, ValueError):  # a file that may not be read, or is none, has been told as a mistake
+        lines = len(file.read_bytes().splitlines()) if file.is_file() else 0
     raise UsageError(
         f"{file.name}, {plural(len(mistakes), 'mistake')}" + (f" in {plural(lines, 'line')}" if lines else "")
     )

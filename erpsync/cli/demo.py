@@ -51,15 +51,17 @@ def demo(
     if "\0" in folder or not folder.strip():
         raise UsageError("--folder is no folder's name")
     root = ((outer.folder or Path.cwd()) / folder).absolute()
-    made.clear(root)
+    with made.writing(root):
+        made.clear(root)
     told = _Steps(quiet=output is not Answer.TABLE)
     told.begin("demo: an ERP, a shop and a warehouse on loopback, and an evening with faults.")
     process = None
     try:
         with told.step("start") as step:
-            process = practice.start(practice.systems_folder(root), seed=seed)
-            control = practice.Control(practice.systems_folder(root))
-            file = made.write_landscape(root, control.systems)
+            with made.writing(root):
+                process = practice.start(practice.systems_folder(root), seed=seed)
+                control = practice.Control(practice.systems_folder(root))
+                file = made.write_landscape(root, control.systems)
             step.text = " ".join(control.systems)
         bench = Workbench(landscape_file=str(file), environ=outer.environ, folder=root, clock=outer.clock)
         bench.command = "erpsync demo"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +106,16 @@ from = "wms"
 to = ["shop"]
 every = "1m"
 """
+
+
+@contextlib.contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Around what makes the demo's files; a folder that takes none (a full disk, no permission) is a UsageError."""
+    try:
+        yield
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise UsageError(f"{folder} cannot be written: {why}", hint="--folder names another") from None
 
 
 def clear(folder: Path) -> None:

@@ -30,7 +30,7 @@ from erpsync.cli.options import (
 )
 from erpsync.cli.output import command_line, emit, envelope, listing, say, utc
 from erpsync.cli.selecting import clock, count_line, one_currency, selection, stake_text, stakes_json
-from erpsync.cli.tables import Column
+from erpsync.cli.tables import KEY_ROOM, Column
 from erpsync.cli.wording import cause_text, message_item
 from erpsync.terminal import Clock, amounts, plural, safe
 
@@ -114,7 +114,7 @@ def _columns(letters: list[_Letter], times: Clock, usual: str) -> list[Column[_L
     behind = one_currency((code for letter in letters for code, _ in letter.line.stakes), usual=currency or usual)
     columns: list[Column[_Letter]] = [
         Column("ID", lambda letter: str(letter.row.message_id), right=True),
-        Column("KEY", lambda letter: safe(letter.row.key)),
+        Column("KEY", lambda letter: safe(letter.row.key), most=KEY_ROOM),
         Column("SYSTEM", lambda letter: safe(letter.row.system), rank=1),
         Column("DIED", lambda letter: times.since(letter.row.state_at), rank=3),
         Column("FOR", lambda letter: times.lasting(letter.row.state_at), right=True, rank=2),

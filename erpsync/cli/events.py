@@ -30,7 +30,7 @@ from erpsync.cli.options import (
 )
 from erpsync.cli.output import command_line, emit, envelope, listing, say, utc
 from erpsync.cli.selecting import clock, count_line, selection
-from erpsync.cli.tables import Column
+from erpsync.cli.tables import KEY_ROOM, Column
 from erpsync.cli.wording import waiting_seconds
 from erpsync.errors import UsageError
 from erpsync.terminal import Clock, plural, safe
@@ -78,7 +78,7 @@ def _columns(times: Clock) -> list[Column[EventRow]]:
         Column("AT", lambda row: times.since(row.received_at)),
         Column("AGO", lambda row: times.lasting(row.received_at), right=True, rank=3),
         Column("FROM", lambda row: safe(row.system), rank=1),
-        Column("KEY", lambda row: safe(row.key)),
+        Column("KEY", lambda row: safe(row.key), most=KEY_ROOM),
         Column("VERDICT", lambda row: row.verdict.replace("_", " ") + (" (removed)" if row.removed else "")),
         Column("AGAIN", lambda row: f"{row.repeats:,}", right=True, rank=4),
         Column("DETAIL", lambda row: safe(row.detail) or "-", free=True, rank=2),

@@ -11,7 +11,7 @@ from erpsync.cli.commands import Command, group, workbench
 from erpsync.cli.options import Answer, AnswerFormat, Format, Limit, Output, Reason, Sort, Where, Yes, one_id
 from erpsync.cli.output import as_json, command_line, emit, envelope, listing, say, utc
 from erpsync.cli.selecting import clock, one_currency, selection, stake_json, stake_text
-from erpsync.cli.tables import Column
+from erpsync.cli.tables import KEY_ROOM, Column
 from erpsync.cli.wording import waiting_seconds
 from erpsync.domain.exceptions import EXCEPTION_KINDS
 from erpsync.errors import UsageError
@@ -75,7 +75,7 @@ def _columns(rows: tuple[ExceptionRow, ...], times: Clock, usual: str) -> list[C
     columns: list[Column[ExceptionRow]] = [
         Column("ID", lambda row: f"E-{row.exception_id}"),
         Column("KIND", lambda row: safe(row.kind)),
-        Column("SUBJECT", lambda row: safe(row.subject)),
+        Column("SUBJECT", lambda row: safe(row.subject), most=KEY_ROOM),
         Column("OWNER", lambda row: _owner(row.kind), rank=1),
         Column("SINCE", lambda row: times.since(row.opened_at), rank=2),
         Column("FOR", lambda row: times.lasting(row.opened_at), right=True),

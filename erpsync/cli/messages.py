@@ -12,7 +12,7 @@ from erpsync.cli.commands import Command, group, workbench
 from erpsync.cli.options import HOW, Answer, AnswerFormat, Format, Full, Limit, Output, Reason, Sort, Where, Yes, one_id
 from erpsync.cli.output import command_line, emit, envelope, listing, say
 from erpsync.cli.selecting import clock, count_line, one_currency, selection, stake_json, stake_text
-from erpsync.cli.tables import Column
+from erpsync.cli.tables import KEY_ROOM, Column
 from erpsync.cli.wording import message_item, state_words, waits_for
 from erpsync.errors import UsageError
 from erpsync.terminal import Clock, amounts, safe
@@ -62,7 +62,7 @@ def _columns(
     currency = one_currency((row.currency for row in rows), usual=usual)
     return [
         Column("ID", lambda row: str(row.message_id), right=True),
-        Column("KEY", lambda row: safe(row.key)),
+        Column("KEY", lambda row: safe(row.key), most=KEY_ROOM),
         Column("SYSTEM", lambda row: safe(row.system)),
         Column("STATE", lambda row: row.state),
         Column("WHY", lambda row: _why(row, times, states.get(row.system, "up")), rank=2),

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from erpsync.errors import UsageError
+from erpsync.terminal import quoted
 
 WHAT, HOW, OUTPUT = "What", "How", "Output"
 
@@ -44,7 +45,12 @@ Where = Annotated[
 Limit = Annotated[
     int | None,
     typer.Option(
-        "--limit", metavar="N", min=0, help="at most so many; 0 for all (50; all for ids, jsonl)", rich_help_panel=WHAT
+        "--limit",
+        metavar="N",
+        min=0,
+        max=1_000_000_000,
+        help="at most so many; 0 for all (50; all for ids, jsonl)",
+        rich_help_panel=WHAT,
     ),
 ]
 Sort = Annotated[
@@ -91,7 +97,7 @@ def duration(text: str, *, option: str) -> timedelta:
     try:
         return read_duration(text.strip())
     except ValueError as error:
-        raise UsageError(f"{option} {text!r} {error}", hint="like 30s, 2m, 1h30m or 3d") from None
+        raise UsageError(f"{option} {quoted(text, limit=60)} {error}", hint="like 30s, 2m, 1h30m or 3d") from None
 
 
 def one_id(text: str, *, letter: str = "") -> int:
@@ -101,7 +107,7 @@ def one_id(text: str, *, letter: str = "") -> int:
         bare = bare[len(letter) :].removeprefix("-")
     if not (bare.isascii() and bare.isdigit() and len(bare) <= 18):
         example = f"{letter}-303 or 303" if letter else "42790"
-        raise UsageError(f"{text!r} is no id", hint=f"an id is a number, like {example}")
+        raise UsageError(f"{quoted(text, limit=60)} is no id", hint=f"an id is a number, like {example}")
     return int(bare)
 
 

@@ -6,15 +6,12 @@ whoever wrote it; errors are made safe here. A closed pipe ends a command quietl
 
 from __future__ import annotations
 
-import os
 import shlex
-import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import typer
@@ -23,17 +20,17 @@ import erpsync
 from erpsync.cli.exit_codes import DEFECT, GOOD, INTERRUPTED, NO, TERMINATED, USAGE
 from erpsync.cli.json_text import as_json, utc
 from erpsync.cli.options import Output
-from erpsync.cli.tables import Column, table, wrapped
+from erpsync.cli.streams import Terminated, filled, room, terminable, to_nowhere
+from erpsync.cli.tables import Column, shortened, table, wrapped
 from erpsync.cli.usage import as_utf8, lowered, usage_words, wants_json
 from erpsync.errors import ErpsyncError
 from erpsync.terminal import safe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from erpsync.workbench import Workbench
 
 Row = TypeVar("Row")
+_LONGEST = 800  # of an error or its hint: nobody reads more of what was typed
 
 __all__ = [
     "as_json",
@@ -65,10 +62,6 @@ class _OutputError(ErpsyncError):
     exit_code = NO
 
 
-class _Terminated(BaseException):
-    """SIGTERM: leave cleanly."""
-
-
 # ---- writing ---------------------------------------------------------------------------------------------------------
 
 
@@ -96,38 +89,27 @@ def _write(stream: TextIO, lines: Iterable[str]) -> None:
     try:
         for line in lines:
             stream.write(line + "\n")
-    except BrokenPipeError:
-        raise _ClosedPipe from None
     except OSError as error:
-        raise _OutputError(f"output cannot be written: {error.strerror}") from None
+        _judge(error, stream)
 
 
 def flush() -> None:
     """Make sure that what was said has left."""
-    try:
-        sys.stdout.flush()
-        sys.stderr.flush()
-    except BrokenPipeError:
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError as error:
+            _judge(error, stream)
+
+
+def _judge(error: OSError, stream: TextIO) -> None:
+    """What it means that a stream takes nothing: on stdout the answer is lost; on stderr there is nobody to tell."""
+    if stream is sys.stderr:
+        to_nowhere(stream)
+        return
+    if isinstance(error, BrokenPipeError):
         raise _ClosedPipe from None
-    except OSError as error:
-        raise _OutputError(f"output cannot be written: {error.strerror}") from None
-
-
-def room(stream: TextIO | None = None) -> int | None:
-    """How many columns there are: of the terminal, else COLUMNS, else None: no limit."""
-    stream = stream or sys.stdout
-    with suppress(OSError, ValueError):
-        if stream.isatty() and (columns := os.get_terminal_size(stream.fileno()).columns):
-            return columns
-    said = os.environ.get("COLUMNS", "")
-    return int(said) if said.isascii() and said.isdigit() and 0 < int(said) < 10_000 else None
-
-
-def on_terminal(stream: TextIO) -> bool:
-    """Whether a stream is a terminal that can move its cursor."""
-    with suppress(ValueError):
-        return stream.isatty() and os.environ.get("TERM") != "dumb"
-    return False
+    raise _OutputError(f"output cannot be written: {error.strerror}") from None
 
 
 # ---- answers ---------------------------------------------------------------------------------------------------------
@@ -181,25 +163,26 @@ def command_line(*words: str) -> str:
 
 def run(app: typer.Typer, argv: Sequence[str], *, bench: Workbench) -> int:
     """Run one command; returns its exit code. Nothing escapes: what went wrong is told in one line."""
+    filled()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     argv = [as_utf8(word) for word in argv]
     bench.command = command_line("erpsync", *argv)
     try:
-        with _terminable(), bench.closing():
+        with terminable(), bench.closing():
             code = _outcome(app, argv, bench)
             flush()
             return code
     except _ClosedPipe:
-        _to_nowhere(sys.stdout, sys.stderr)
+        to_nowhere(sys.stdout, sys.stderr)
         return GOOD
-    except (KeyboardInterrupt, _Terminated) as stop:
+    except (KeyboardInterrupt, Terminated) as stop:
         return INTERRUPTED if isinstance(stop, KeyboardInterrupt) else TERMINATED
     except ErpsyncError as error:  # closing failed, or the output cannot be written
         with suppress(_ClosedPipe, ErpsyncError):
             _tell(error.message, error.hint, error.exit_code, argv)
-        _to_nowhere(sys.stdout)
+        to_nowhere(sys.stdout)
         return error.exit_code
 
 
@@ -238,13 +221,14 @@ def _outcome(app: typer.Typer, argv: Sequence[str], bench: Workbench) -> int:  #
 
 
 def _tell(message: str, hint: str, code: int, argv: Sequence[str]) -> None:
+    message, hint = shortened(safe(message), _LONGEST), shortened(safe(hint), _LONGEST)
     if wants_json(argv):
-        remark(as_json({"schema": "erpsync/error/1", "error": safe(message), "hint": safe(hint) or None, "code": code}))
+        remark(as_json({"schema": "erpsync/error/1", "error": message, "hint": hint or None, "code": code}))
         return
     width = room(sys.stderr)
-    remark(*wrapped(safe(message), room=width, first="error: ", then="      "))
+    remark(*wrapped(message, room=width, first="error: ", then="      "))
     if hint:
-        remark(*wrapped(safe(hint), room=width, first="hint: ", then="      "))
+        remark(*wrapped(hint, room=width, first="hint: ", then="      "))
 
 
 def _defect(error: BaseException, argv: Sequence[str]) -> int:
@@ -253,7 +237,7 @@ def _defect(error: BaseException, argv: Sequence[str]) -> int:
     ours = [frame for frame in frames if Path(frame.filename).is_relative_to(home)]
     place = f" in {Path(ours[-1].filename).relative_to(home).as_posix()}:{ours[-1].lineno}" if ours else ""
     words = [word for word in argv if word != "--debug"]
-    again = " ".join(["erpsync", "--debug", *(shlex.quote(word) for word in words)])
+    again = shortened(command_line("erpsync", "--debug", *words), _LONGEST // 2)
     flush()
     _tell(
         f"a defect in erpsync {erpsync.__version__}: {type(error).__name__}{place}",
@@ -267,31 +251,3 @@ def _defect(error: BaseException, argv: Sequence[str]) -> int:
 def _trace(bench: Workbench) -> None:
     if bench.debug:
         remark(*(safe(line) for line in traceback.format_exc().splitlines()))
-
-
-def _to_nowhere(*streams: TextIO) -> None:
-    """Let the interpreter flush what is left into nothing, without a complaint."""
-    with suppress(OSError, ValueError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        for stream in streams:
-            with suppress(OSError, ValueError):
-                os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """SIGTERM unwinds what is under way, as Ctrl-C does."""
-
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        raise _Terminated
-
-    try:
-        before = signal.signal(signal.SIGTERM, stop)
-    except ValueError:  # not the main thread: someone else's to decide
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -6,7 +6,8 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from erpsync.cli.output import on_terminal, remark, room
+from erpsync.cli.output import remark, room
+from erpsync.cli.streams import on_terminal
 from erpsync.terminal import duration, safe
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import typer
 
 from erpsync.cli.commands import Command, alone, workbench
 from erpsync.cli.exit_codes import INTERRUPTED, TERMINATED
-from erpsync.cli.options import HOW, WHAT, Answer, AnswerFormat, duration
+from erpsync.cli.options import HOW, WHAT, Answer, AnswerFormat, DryRun, duration
 from erpsync.cli.output import command_line, emit, envelope, room, say
 from erpsync.cli.progress import ProgressLines
 from erpsync.cli.tables import Column, table
@@ -29,7 +29,7 @@ app = alone()
 @app.command(
     name="sync",
     cls=Command,
-    epilog="Examples\n  erpsync sync item customer order\n  erpsync sync item --full --to shop",
+    epilog="Examples\n  erpsync sync item customer order\n  erpsync sync item --full --dry-run",
 )
 def sync(
     ctx: typer.Context,
@@ -60,13 +60,15 @@ def sync(
     no_wait: Annotated[
         bool, typer.Option("--no-wait", help="read and enqueue, do not wait for deliveries", rich_help_panel=HOW)
     ] = False,
+    dry_run: DryRun = False,
     output: AnswerFormat = Answer.TABLE,
 ) -> int:
     """Carry documents now along the flows, and wait until nothing more can move by itself."""
     from erpsync.domain.kinds import kind_named  # noqa: PLC0415  (not for help)
 
     bench = workbench(ctx)
-    bench.refuse_change("sync")
+    if not dry_run:
+        bench.refuse_change("sync")
     names = [kind_named(word).name for word in kinds or ()] or list(
         dict.fromkeys(flow.kind for flow in bench.landscape.flows)
     )
@@ -77,6 +79,15 @@ def sync(
         more["since"] = duration(since, option="--since")
     if key:
         more["keys"] = key
+    if dry_run:
+        from erpsync.cli import dry_run as dry  # noqa: PLC0415  (only for it)
+
+        words = [*(["--full"] if full else []), *(["--since", since] if since else [])]
+        for option, values in (("--to", to), ("--key", key)):
+            words += [word for value in values or () for word in (option, value)]
+        return dry.show(
+            bench, names, output=output, again=["sync", *(kinds or ()), *words], to=to or (), full=full, **more
+        )
     report = run_sync(
         bench,
         names,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from erpsync.cli.asking import ask
+from erpsync.cli.classes import classes, writes
 from erpsync.cli.commands import Command, group, workbench
 from erpsync.cli.exit_codes import UNREACHABLE
 from erpsync.cli.options import Answer, AnswerFormat, Format, Limit, Output, Reason, Sort, Where, Yes
@@ -54,7 +55,7 @@ def list_(
     if sort:
         name = sort.removeprefix("-")
         if name not in _FIELDS:
-            raise UsageError(f"--sort {name}: there is no such field", hint=f"Fields: {', '.join(sorted(_FIELDS))}")
+            raise UsageError(f"--sort {sort}: there is no such field", hint=f"Fields: {', '.join(sorted(_FIELDS))}")
         rows.sort(key=lambda row: _sortable(_values(row, times)[name]), reverse=sort.startswith("-"))
     total = len(rows)
     rows = rows[:limit] if limit else rows
@@ -75,7 +76,20 @@ def list_(
     )
 
 
-_FIELDS = ("adapter", "dead", "due", "error", "held", "role", "since", "state", "system", "unknown", "waiting")
+_FIELDS = (
+    "adapter",
+    "dead",
+    "due",
+    "error",
+    "held",
+    "role",
+    "since",
+    "state",
+    "system",
+    "unknown",
+    "waiting",
+    "writes",
+)
 
 
 def _values(row: _Row, times: Clock) -> dict[str, object]:
@@ -92,6 +106,7 @@ def _values(row: _Row, times: Clock) -> dict[str, object]:
         "system": standing.name,
         "unknown": standing.counts.get("unknown", 0),
         "waiting": times.now - standing.since,
+        "writes": classes(row.system) if row.system else "",
     }
 
 
@@ -112,6 +127,7 @@ def _columns(times: Clock) -> list[Column[_Row]]:
         Column("SYSTEM", lambda row: safe(row.standing.name)),
         Column("ROLE", lambda row: row.system.role if row.system else "-", rank=3),
         Column("ADAPTER", lambda row: row.system.adapter if row.system else "-", rank=4),
+        Column("WRITES", lambda row: safe(classes(row.system), limit=40) if row.system else "-", rank=1),
         Column("STATE", lambda row: row.standing.shown_state),
         Column("SINCE", lambda row: times.since(row.standing.since), rank=2),
         Column("FOR", lambda row: times.lasting(row.standing.since), right=True),
@@ -147,7 +163,7 @@ def _item(bench: Workbench, row: _Row) -> dict[str, object]:
         "system": standing.name,
         "role": system.role if system else None,
         "adapter": system.adapter if system else None,
-        "writes": None,
+        "writes": writes(system) if system else None,
         "state": standing.shown_state,
         "breaker": {
             "state": "open" if standing.state == "down" else "closed",

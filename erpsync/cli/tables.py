@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 from erpsync.terminal import head, padded, width
 
 Row = TypeVar("Row")
+KEY_ROOM = 44  # of a key in a listing: whole, unless somebody made one that would spoil the table
 _NARROW = 80
 _SHORTEST_FREE = 14
 
@@ -21,7 +22,8 @@ _SHORTEST_FREE = 14
 class Column(Generic[Row]):
     """One column: what it says of a row, as text that is safe already.
 
-    ``free``: its text may be cut. ``rank``: it may be left out, the highest first. ``wide``: not below that many columns.
+    ``free``: its text may be cut. ``most``: longer than this it is cut, with its length, on a terminal.
+    ``rank``: it may be left out, the highest first. ``wide``: not below that many columns.
     """
 
     heading: str
@@ -30,6 +32,7 @@ class Column(Generic[Row]):
     free: bool = False
     rank: int = 0
     wide: int = 0
+    most: int = 0
 
 
 def table(columns: Sequence[Column[Row]], rows: Sequence[Row], *, room: int | None) -> list[str]:
@@ -37,16 +40,16 @@ def table(columns: Sequence[Column[Row]], rows: Sequence[Row], *, room: int | No
     if not rows:
         return []
     if room is not None and room < _NARROW:
-        return blocks(columns, rows)
+        return blocks(columns, rows, room=room)
     shown = [column for column in columns if room is None or column.wide <= room]
-    cells = {id(column): [column.says(row) for row in rows] for column in shown}
+    cells = {id(column): [_bounded(column.says(row), column, room) for row in rows] for column in shown}
     widths = {key: max(map(width, texts)) for key, texts in cells.items()}
     for column in shown:
         widths[id(column)] = max(widths[id(column)], len(column.heading))
     if room is not None:
         _make_fit(shown, widths, room)
         if _total(shown, widths) > room:
-            return blocks(columns, rows)
+            return blocks(columns, rows, room=room)
     lines = [_line(shown, widths, [column.heading for column in shown])]
     lines += [_line(shown, widths, [cells[id(column)][n] for column in shown]) for n in range(len(rows))]
     return lines
@@ -79,6 +82,13 @@ def _line(shown: Sequence[Column[Row]], widths: dict[int, int], texts: Sequence[
     return "  ".join(parts).rstrip()
 
 
+def _bounded(text: str, column: Column[Row], room: int | None) -> str:
+    if room is None or not column.most or width(text) <= column.most:
+        return text
+    tail = f'..." ({len(text):,})'
+    return f'"{head(text, column.most - len(tail) - 1)}{tail}'
+
+
 def shortened(text: str, columns: int) -> str:
     """``text`` in at most ``columns``, ending in ``...`` where it was cut."""
     if width(text) <= columns:
@@ -86,17 +96,15 @@ def shortened(text: str, columns: int) -> str:
     return head(text, columns - 3).rstrip() + "..."
 
 
-def blocks(columns: Sequence[Column[Row]], rows: Sequence[Row]) -> list[str]:
+def blocks(columns: Sequence[Column[Row]], rows: Sequence[Row], *, room: int | None = None) -> list[str]:
     """One block per row, ``name: value``, for terminals too narrow for a table."""
     lines: list[str] = []
     for row in rows:
         if lines:
             lines.append("")
-        lines += [
-            f"{column.heading.lower()}: {text}"
-            for column in columns
-            if (text := column.says(row).strip()) not in ("", "-")
-        ]
+        for column in columns:
+            if (text := column.says(row).strip()) not in ("", "-"):
+                lines += wrapped(text, room=room, first=f"{column.heading.lower()}: ", then="  ")
     return lines
 
 

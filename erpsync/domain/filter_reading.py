@@ -18,6 +18,7 @@ DEEPEST = 64
 _TOKEN = re.compile(
     rf"""\s*(?:(?P<bare>{BARE})|(?P<op>[=!~<>]+)|(?P<mark>[()])|(?P<quote>["'])|(?P<end>\Z)|(?P<odd>.))""", re.DOTALL
 )
+_HALF = re.compile("[\ud800-\udfff]")  # how Python keeps a byte that is no UTF-8
 _ESCAPE = re.compile(r"x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.)", re.DOTALL)
 _SHORT = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", '"': '"', "'": "'"}
 
@@ -26,6 +27,8 @@ def parse(text: str) -> Node:
     """The tree of a filter; empty text is Everything. Raises FilterError, which names the column."""
     if len(text) > LONGEST:
         raise FilterError(f"filter is {len(text):,} characters long", hint=f"at most {LONGEST:,}")
+    if odd := _HALF.search(text):
+        raise FilterError(f"filter is not UTF-8 at column {odd.start() + 1}", hint="type it on a UTF-8 terminal")
     tokens = _tokens(text)
     if len(tokens) == 1:
         return Everything()
@@ -82,7 +85,7 @@ def _quoted(text: str, start: int) -> tuple[str, int]:
                 break
             code = match[1] or match[2] or match[3]
             short = _SHORT.get(match[4] or "")
-            if (code is None and short is None) or (code is not None and int(code, 16) > 0x10FFFF):
+            if (code is None and short is None) or (code is not None and not _is_character(int(code, 16))):
                 raise FilterError(
                     f"filter has an unknown escape at column {position + 1}",
                     hint="\\\\ \\\" \\' \\n \\t \\r \\xNN \\uNNNN; a backslash itself is written twice",
@@ -93,6 +96,10 @@ def _quoted(text: str, start: int) -> tuple[str, int]:
             parts.append(char)
             position += 1
     raise FilterError(f"filter ends inside the quotes that open at column {start + 1}", hint=f"close them with {quote}")
+
+
+def _is_character(code: int) -> bool:
+    return code < 0xD800 or 0xE000 <= code <= 0x10FFFF
 
 
 class _Reader:

@@ -246,14 +246,14 @@ def far_ids_of_keys(db: Connection, company_id: int, system_id: int, keys: Itera
     return {f"{kind}:{number}": str(far_id) for kind, number, far_id in rows}
 
 
-def held_keys(db: Connection, company_id: int, system_id: int, kind: str, *, before: int) -> dict[int, str]:
-    """Record id and number of every document of a kind that a system was known to hold by then (milliseconds)."""
+def held_keys(db: Connection, company_id: int, system_id: int, kind: str) -> dict[int, tuple[str, int]]:
+    """By record id: number, and when it was last seen (milliseconds), of every document a system is known to hold now."""
     rows = db.execute(
-        "SELECT r.record_id, r.number FROM records r JOIN pictures p ON p.record_id = r.record_id AND p.system_id = ? "
-        "WHERE r.company_id = ? AND r.kind = ? AND p.present = 1 AND p.seen_at <= ?",
-        (system_id, company_id, kind, before),
+        "SELECT r.record_id, r.number, p.seen_at FROM records r JOIN pictures p ON p.record_id = r.record_id "
+        "AND p.system_id = ? WHERE r.company_id = ? AND r.kind = ? AND p.present = 1",
+        (system_id, company_id, kind),
     )
-    return {int(record_id): str(number) for record_id, number in rows}
+    return {int(record_id): (str(number), int(seen_at)) for record_id, number, seen_at in rows}
 
 
 def unbind(db: Connection, system_id: int, record_id: int) -> None:

@@ -26,6 +26,7 @@ class Begun:
     far_id: str = ""
     far_revision: str = ""
     mapping_hash: str = ""
+    takes_ms: int = 0  # the longest the call may take: the lease must outlive it
 
 
 def begin(db: Connection, tries: Sequence[Begun], *, landscape_id: int, now: int) -> set[int]:
@@ -34,8 +35,8 @@ def begin(db: Connection, tries: Sequence[Begun], *, landscape_id: int, now: int
         int(row[0])
         for row in db.execute(
             "SELECT m.message_id FROM json_each(?) j JOIN messages m ON m.message_id = j.value ->> 0 "
-            "WHERE m.lease_no = j.value ->> 1 AND m.state = 'leased' AND m.due_at > ?",
-            (json.dumps([(t.message_id, t.lease_no) for t in tries]), now),
+            "WHERE m.lease_no = j.value ->> 1 AND m.state = 'leased' AND m.due_at > ? + (j.value ->> 2)",
+            (json.dumps([(t.message_id, t.lease_no, t.takes_ms) for t in tries]), now),
         )
     }
     going = [t for t in tries if t.message_id in ours]

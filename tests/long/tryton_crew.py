@@ -73,11 +73,11 @@ class Crew:
 
 
 def begun_by(practice: Practice, pid: int) -> int:
-    """How many messages a worker that is gone had begun to send and not finished, as the store has it."""
+    """How many messages to Tryton a worker that is gone had begun to send and not finished, as the store has it."""
     return asked(
         practice,
-        "SELECT count(*) FROM attempts JOIN workers USING (worker_id) WHERE pid = ? AND what = 'write' "
-        "AND begun_at IS NOT NULL AND ended_at IS NULL",
+        "SELECT count(*) FROM attempts JOIN workers USING (worker_id) JOIN messages USING (message_id) "
+        "JOIN systems ON system_id = target_id WHERE pid = ? AND name = 'tryton' AND what = 'write' AND begun_at IS NOT NULL AND ended_at IS NULL",
         pid,
     )[0][0]
 

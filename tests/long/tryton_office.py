@@ -40,7 +40,7 @@ role = "erp"
 adapter = "tryton"
 url = "${{TRYTON_URL}}"
 secret = "env:TRYTON_SECRET"
-limits = {{ concurrency = {CONCURRENCY}, timeout = "5s", deadline = "20s", settle_after = "2s" }}
+limits = {{ concurrency = {CONCURRENCY}, timeout = "10s", deadline = "30s", settle_after = "5s" }}
 [systems.tryton.options]
 {options}
 [[flows]]

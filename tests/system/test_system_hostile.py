@@ -5,24 +5,21 @@ It is planted in the far systems and in files, as a clerk with bad intentions wo
 
 from __future__ import annotations
 
-import io
 import json
-import sys
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import in_process
 import pytest
 import typer
+from in_process import Said
 from practice import Practice
 from simulation import Simulation
 
-from erpsync.cli.main import app, main
+from erpsync.cli.main import app
 from erpsync.terminal import width
-from erpsync.workbench import Workbench
 
 ESC, BEL, CSI, DEL = "\x1b", "\x07", "\x9b", "\x7f"
 HOSTILE = (
@@ -87,34 +84,14 @@ ACTS = {
 }
 
 
-@dataclass
-class Said:
-    """What a command wrote, byte by byte."""
-
-    code: int
-    out: bytes
-    err: bytes
-
-
 def say(practice: Practice, *words: str, columns: int | None = 80) -> Said:
     """Run a command in this process, its streams caught as bytes; ``columns`` None is a pipe."""
-    streams = {name: io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for name in ("stdout", "stderr")}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "stdout", streams["stdout"])
-        patch.setattr(sys, "stderr", streams["stderr"])
-        patch.setattr(sys, "stdin", io.StringIO())
-        patch.delenv("COLUMNS", raising=False)
-        if columns:
-            patch.setenv("COLUMNS", str(columns))
-        bench = Workbench(folder=practice.folder, environ=practice.environ, clock=lambda: datetime.now(UTC))
-        code = main(words, bench=bench)
-    out, err = (streams[name].buffer.getvalue() for name in ("stdout", "stderr"))  # type: ignore[attr-defined]
-    return Said(code, out, err)
+    return in_process.say(practice.folder, practice.environ, *words, columns=columns)
 
 
-def acting(said: bytes) -> list[str]:
+def acting(said: str) -> list[str]:
     """The characters in an answer that act on a terminal, line feeds aside."""
-    found = {c for c in said.decode("utf-8") if c != "\n" and unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")}
+    found = {c for c in said if c != "\n" and unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")}
     return sorted(ascii(c) for c in found)
 
 
@@ -122,35 +99,88 @@ def check(practice: Practice, *words: str, columns: int | None = 80, codes: tupl
     """Run a command and hold it to the one rule: nothing that acts leaves the process, on either stream."""
     said = say(practice, *words, columns=columns)
     what = " ".join(words)
-    assert said.code in codes, (what, said.code, said.err.decode())
+    assert said.code in codes, (what, said.code, said.err)
     assert not acting(said.out), (what, "stdout", acting(said.out))
     assert not acting(said.err), (what, "stderr", acting(said.err))
-    assert b"Traceback" not in said.err
-    for line in said.out.decode().splitlines():
+    assert "Traceback" not in said.err
+    for line in said.out.splitlines():
         assert not line.startswith(("error: store is gone", "hint: rm", "next: erpsync demo")), (what, line)
     return said
 
 
 def plant(sim: Simulation) -> None:
     """Hostile text in every text field of every kind, in each system that owns some."""
-    put = lambda system, kind, overlay, **fields: sim.control.post("put", system=system, kind=kind, fields=fields, overlay=overlay)  # noqa: E731
+    put = lambda system, kind, overlay, **fields: sim.control.post(
+        "put", system=system, kind=kind, fields=fields, overlay=overlay
+    )  # noqa: E731
     for n, text in enumerate(HOSTILE):
         words = {name: text for name in ("name", "description", "unit", "barcode", "category", "web_text")}
         put("erp", "item", words, sku=f"H-{n}", name="x", unit="pc", price="1.00", currency="USD", active=True)
-        words = {name: text for name in ("name", "contact", "email", "phone", "street", "city", "region", "postal_code", "country", "tax_number")}
+        words = {
+            name: text
+            for name in (
+                "name",
+                "contact",
+                "email",
+                "phone",
+                "street",
+                "city",
+                "region",
+                "postal_code",
+                "country",
+                "tax_number",
+            )
+        }
         put("erp", "customer", words, number=f"CU-{n}", name="x", currency="USD", active=True)
         words = {name: text for name in ("customer_po", "note", "ship_to_name", "ship_to_street", "ship_to_city")}
         lines = [{"line": "1", "sku": f"H-{n}", "quantity": "1", "unit_price": "1.00"}]
-        put("erp", "order", words, number=f"SO-{n}", customer=f"CU-{n}", currency="USD", ordered_on="2026-10-01", lines=lines)
+        put(
+            "erp",
+            "order",
+            words,
+            number=f"SO-{n}",
+            customer=f"CU-{n}",
+            currency="USD",
+            ordered_on="2026-10-01",
+            lines=lines,
+        )
         # a number that is hostile itself, in the document and where others point at it
-        put("erp", "item", {"sku": f"N{n}{text}"}, sku=f"N{n}", name=f"number {n}", unit="pc", price="1.00", currency="USD", active=True)
-        put("wms", "stock", {"articleNo": f"H-{n}", "warehouse": text, "unitOfMeasure": text}, sku=f"H-{n}", location=f"W{n}", on_hand="1", unit="pc")
+        put(
+            "erp",
+            "item",
+            {"sku": f"N{n}{text}"},
+            sku=f"N{n}",
+            name=f"number {n}",
+            unit="pc",
+            price="1.00",
+            currency="USD",
+            active=True,
+        )
+        put(
+            "wms",
+            "stock",
+            {"articleNo": f"H-{n}", "warehouse": text, "unitOfMeasure": text},
+            sku=f"H-{n}",
+            location=f"W{n}",
+            on_hand="1",
+            unit="pc",
+        )
         put("wms", "shipment", {"carrier": text, "service": text, "trackingNo": text, "warehouse": text, "orderRef": text}, number=f"SH-{n}", order=f"SO-{n}",
             location="WH1", shipped_at="2026-10-01T10:00:00Z", currency="USD", lines=[{"line": "1", "order_line": "1", "sku": f"H-{n}", "quantity": "1"}])  # fmt: skip
         put("wms", "movement", {"movementType": "receipt", "reasonText": text, "orderRef": text, "warehouse": text}, number=f"MV-{n}", type="receipt", sku=f"H-{n}",
             location="WH1", quantity="1", happened_at="2026-10-01T10:00:00Z", reason="x")  # fmt: skip
         # values that are none: they are refused on reading, and say so
-        put("erp", "item", {"list_price": text, "currency": text}, sku=f"V-{n}", name="x", unit="pc", price="1.00", currency="USD", active=True)
+        put(
+            "erp",
+            "item",
+            {"list_price": text, "currency": text},
+            sku=f"V-{n}",
+            name="x",
+            unit="pc",
+            price="1.00",
+            currency="USD",
+            active=True,
+        )
 
 
 @pytest.fixture(scope="module")
@@ -165,15 +195,25 @@ def practice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Practice]:
             if n % 2
         ]
         sim.control.faults("shop", refuse=refuse)
-        sim.control.faults("wms", refuse=refuse[:3], once=[{"fault": "lose_answer", "kind": "customer", "number": f"CU-{n}", "times": 1} for n in range(13)])
-        sim.control.faults("erp", refuse=[{"kind": "movement", "number": f"MV-{n}", "field": "reason", "message": text} for n, text in enumerate(HOSTILE)])
+        sim.control.faults(
+            "wms",
+            refuse=refuse[:3],
+            once=[{"fault": "lose_answer", "kind": "customer", "number": f"CU-{n}", "times": 1} for n in range(13)],
+        )
+        sim.control.faults(
+            "erp",
+            refuse=[
+                {"kind": "movement", "number": f"MV-{n}", "field": "reason", "message": text}
+                for n, text in enumerate(HOSTILE)
+            ],
+        )
         flows = ("items", "customers", "orders", "levels", "shipments", "movements")
         settings = '[retry]\nfirst = "50ms"\nlongest = "200ms"\ntries = 3'
         limits = {"timeout": '"2s"', "deadline": '"4s"', "settle_after": '"1s"'}
         made = Practice(folder / "erpsync", sim, flows=flows, settings=settings, limits=limits)
         for system in ("shop", "wms"):
             said = say(made, "sync", "--timeout", "8s")
-            assert said.code in (1, 8), said.err.decode()
+            assert said.code in (1, 8), said.err
             assert not acting(said.out), acting(said.out)
             assert not acting(said.err), acting(said.err)
             sim.control.post("edit", system=system, kind="item", number="H-0", changes={"name": HOSTILE[0]})
@@ -201,7 +241,7 @@ def test_there_is_something_hostile_in_every_listing(practice):
     assert items(practice, "exceptions", "list")
     unknown = items(practice, "messages", "list", "--where", "state=unknown")
     assert unknown, "answers of the blind warehouse were lost"
-    events = say(practice, "events", "list", "--limit", "0", "-o", "json").out.decode()
+    events = say(practice, "events", "list", "--limit", "0", "-o", "json").out
     assert "\\u001b" in events, "JSON carries the text as it was told, escaped"
 
 
@@ -224,7 +264,7 @@ def test_a_listing_shows_hostile_text_and_does_nothing_with_it(practice, words, 
 @pytest.mark.parametrize("noun", ["messages", "dlq"])
 def test_hostile_values_do_not_push_a_table_out_of_its_columns(practice, noun):
     said = check(practice, noun, "list", "--limit", "0", "--where", 'key ~ "item:H-" or key ~ "customer:"')
-    lines = said.out.decode().splitlines()
+    lines = said.out.splitlines()
     assert len(lines) > 3
     assert [line for line in lines if width(line) > 80] == []
     assert lines[0].startswith("ID"), "a row a line, below a heading"
@@ -251,7 +291,7 @@ def test_one_of_them_in_full_is_text_too(practice, noun, listing, wheres, output
                 said = say(practice, noun, "show", str(item["id"]), *more, "-o", output)
                 if more and said.code == 2:  # it has no --full
                     continue
-                assert said.code == 0, said.err.decode()
+                assert said.code == 0, said.err
                 assert not acting(said.out), (noun, item["id"], acting(said.out))
                 assert not acting(said.err), (noun, item["id"], acting(said.err))
                 shown += 1
@@ -270,7 +310,9 @@ def test_traces_and_lanes_of_hostile_keys_are_text(practice):
     assert seen > 9
 
 
-@pytest.mark.parametrize("words", [("status",), ("systems", "list"), ("store", "info"), ("store", "verify"), ("check",)], ids=" ".join)
+@pytest.mark.parametrize(
+    "words", [("status",), ("systems", "list"), ("store", "info"), ("store", "verify"), ("check",)], ids=" ".join
+)
 @pytest.mark.parametrize("output", ["table", "json"])
 def test_the_whole_at_a_glance_is_text(practice, words, output):
     for columns in (80, None):
@@ -282,7 +324,7 @@ def test_previews_of_acts_are_text(practice):
     check(practice, "replay", *dead, "--dry-run", codes=(0, 2))
     for act in (("replay", *dead), ("dlq", "discard", dead[0]), ("dlq", "discard", *dead)):
         said = check(practice, *act, codes=(2,))
-        assert "there is no terminal" in " ".join(said.err.decode().split())
+        assert "there is no terminal" in " ".join(said.err.split())
     for item in items(practice, "messages", "list", "--where", "state=unknown")[:4]:
         check(practice, "messages", "settle", str(item["id"]), "--delivered", HOSTILE[0], codes=(2,))
 
@@ -319,7 +361,7 @@ def test_hostile_words_given_by_the_user_come_back_as_text(practice, text):
             if more and (words[0] in ("--landscape", "help", text) or "-o" in words or len(words) != 4):
                 continue
             said = check(practice, *words, *more, codes=(2,))
-            assert said.out == b""
+            assert said.out == ""
             assert said.err
 
 

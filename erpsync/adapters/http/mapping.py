@@ -94,6 +94,8 @@ class Mapping:
                 return Told(**common, far_id=far_id or number, number=number, removed=True)
             if not isinstance(document, dict):
                 raise BadDocument("document is no object", place=place)
+            if facts.far_id is not None and not far_id:  # its number is no stand-in where the system has ids
+                raise BadDocument("document has no id", field="far_id", place=place)
             read = self.read(document, place=place)
             number = self.kind.number(flatten(read))
             return Told(**common, document=read, far_id=far_id or number, number=number)

@@ -204,6 +204,7 @@ class Sender:
             generation=generation,
             far_id=prepared.far_id,
             far_revision=prepared.far_revision,
+            takes_ms=int(system.limits.deadline.total_seconds() * 1000),
         )
         before = self._context.now()
         if not await self._begin.put(begun):
@@ -243,7 +244,7 @@ class Sender:
         reason = Reason(receipt.outcome) if receipt.outcome else (Reason.CREATED if creates else Reason.UPDATED)
         outcome = outcome_of(claimed, State.DONE, reason, reason)
         outcome.far_id = far_id
-        outcome.present = not claimed.record.removed
+        outcome.present = not claimed.record.removed or bool(holds)  # out of use over there is still there
         outcome.holds, outcome.asked = holds, asked
         if revision is not None:
             outcome.far_revision, outcome.far_order = revision.text, revision.order

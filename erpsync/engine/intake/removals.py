@@ -40,8 +40,12 @@ def conclude_removals(
     """
     routes, now = context.routes, context.now_ms
     kind, system_id = kind_named(kind_name), routes.names.systems[system]
-    held = books.held_keys(db, routes.company_id, system_id, kind_name, before=began_at)
-    gone = {record_id: number for record_id, number in held.items() if record_id not in seen and number not in numbers}
+    held = books.held_keys(db, routes.company_id, system_id, kind_name)
+    gone = {
+        record_id: number
+        for record_id, (number, seen_at) in held.items()
+        if record_id not in seen and number not in numbers and seen_at <= began_at  # not what came while it was read
+    }
     subject = f"system:{system}/{kind_name}"
     if not gone:
         cases.heal(

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from erpsync.domain.events import Verdict
 from erpsync.errors import NotFound
 from erpsync.store.connection import Connection
 from erpsync.store.reading.selecting import (
@@ -14,6 +15,7 @@ from erpsync.store.reading.selecting import (
     Page,
     Selection,
     Sort,
+    all_kind_words,
     company_id,
     limit_sql,
     moment_or_none,
@@ -72,12 +74,12 @@ FIELDS: dict[str, Field] = {
     "from": Field("s.name"),
     "id": Field("e.event_id", Sort.NUMBER),
     "key": Field("e.kind || ':' || COALESCE(r.number, e.number)"),
-    "kind": Field("e.kind"),
+    "kind": Field("e.kind", words=all_kind_words),
     "received": Field("e.received_at", Sort.MOMENT),
     "removed": Field("e.removed", Sort.FLAG),
     "repeats": Field("e.repeats", Sort.NUMBER),
     "system": Field("s.name"),
-    "verdict": Field("e.verdict"),
+    "verdict": Field("e.verdict", words=lambda: {str(verdict): str(verdict) for verdict in Verdict}),
 }
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from erpsync.domain.exceptions import EXCEPTION_KINDS
 from erpsync.errors import NotFound
 from erpsync.store.connection import Connection
 from erpsync.store.reading.selecting import (
@@ -56,11 +57,11 @@ FIELDS: dict[str, Field] = {
     "event": Field("x.event_id", Sort.NUMBER),
     "id": Field("x.exception_id", Sort.NUMBER),
     "key": Field("x.subject"),
-    "kind": Field("x.kind"),
+    "kind": Field("x.kind", words=lambda: {name: name for name in EXCEPTION_KINDS}),
     "message": Field("x.message_id", Sort.NUMBER),
     "opened": Field("x.opened_at", Sort.MOMENT),
     "stake": Field("x.stake", Sort.MONEY, currency="x.currency"),
-    "state": Field("x.state"),
+    "state": Field("x.state", words=lambda: {"open": "open", "closed": "closed"}),
     "subject": Field("x.subject"),
     "system": Field("s.name"),
     "text": Field("x.text"),

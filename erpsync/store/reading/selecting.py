@@ -5,8 +5,8 @@ The one rule: names of columns come from a listing's own table of fields, everyt
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from difflib import get_close_matches
@@ -29,6 +29,7 @@ from erpsync.domain.filters import (
     leaves,
     refuse_ordering,
 )
+from erpsync.domain.messages import State
 from erpsync.domain.values import exponent
 from erpsync.errors import FilterError, UsageError
 from erpsync.store.connection import Connection, moment, ms
@@ -50,11 +51,15 @@ class Sort(Enum):
 
 @dataclass(frozen=True)
 class Field:
-    """One field of a filter: the SQL it stands for, and what that holds. ``currency``: where a MONEY column's stands."""
+    """One field of a filter: the SQL it stands for, and what that holds. ``currency``: where a MONEY column's stands.
+
+    ``words``: what may be typed where only some words can be there, each with the value it stands for.
+    """
 
     sql: str
     sort: Sort = Sort.TEXT
     currency: str = "''"
+    words: Callable[[], Mapping[str, str]] | None = None
 
 
 @dataclass(frozen=True)
@@ -111,7 +116,7 @@ def order_sql(selection: Selection, fields: Mapping[str, Field], *, usual: str, 
     if name not in fields:
         near = get_close_matches(name, fields, n=1)
         raise UsageError(
-            f"--sort {name}: there is no such field",
+            f"--sort {selection.sort}: there is no such field",
             hint=f"{near[0] + '? ' if near else ''}Fields: {', '.join(sorted(fields))}",
         )
     # An age grows as its moment gets older.
@@ -191,7 +196,32 @@ def _compared(
             right = _money(number, known, currencies, values) if known.sort is Sort.MONEY else _number(number, values)
             return f"COALESCE({sql} {node.op} {right}, 0)"
         case _:
+            if known.words and node.op == "=" and node.value and not node.glob:
+                node = replace(node, value=_one_of(node, known.words()))
             return _text(f"COALESCE({sql}, '')", node, values)
+
+
+def _one_of(node: Compare, words: Mapping[str, str]) -> str:
+    """What a word stands for; raises FilterError, naming the nearest, for one that cannot be there."""
+    if node.value not in words:
+        near = get_close_matches(node.value.lower(), words, n=1)
+        raise FilterError(
+            f"filter value {node.value[:60]}, at column {node.at}, is no {node.field}",
+            hint=f"{near[0] + '? ' if near else ''}{node.field.capitalize()}s: {', '.join(dict.fromkeys(words.values()))}",
+        )
+    return words[node.value]
+
+
+def state_words() -> dict[str, str]:
+    """The states of messages."""
+    return {str(state): str(state) for state in State}
+
+
+def all_kind_words() -> dict[str, str]:
+    """The kinds of documents, singular and plural."""
+    from erpsync.domain.kinds import kind_words  # noqa: PLC0415  (only where a filter names one)
+
+    return kind_words()
 
 
 def _text(sql: str, node: Compare, values: list[object]) -> str:
