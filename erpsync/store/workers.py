@@ -47,6 +47,6 @@ def bury(db: Connection, worker_id: int, *, now: int) -> int:
     """
     db.execute("UPDATE workers SET stopped_at = ? WHERE worker_id = ? AND stopped_at IS NULL", (now, worker_id))
     db.execute("UPDATE cursors SET leased_until = 0, leased_by = NULL WHERE leased_by = ?", (worker_id,))
-    return db.execute(
-        "UPDATE messages SET due_at = ? WHERE state = 'leased' AND leased_by = ? AND due_at > ?", (now, worker_id, now)
+    return db.execute(  # before all that waits: what it had begun is to be settled now
+        "UPDATE messages SET due_at = 0 WHERE state = 'leased' AND leased_by = ? AND due_at > 0", (worker_id,)
     ).rowcount

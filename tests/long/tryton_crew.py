@@ -77,7 +77,8 @@ def begun_by(practice: Practice, pid: int) -> int:
     return asked(
         practice,
         "SELECT count(*) FROM attempts JOIN workers USING (worker_id) JOIN messages USING (message_id) "
-        "JOIN systems ON system_id = target_id WHERE pid = ? AND name = 'tryton' AND what = 'write' AND begun_at IS NOT NULL AND ended_at IS NULL",
+        "JOIN systems ON system_id = target_id "
+        "WHERE pid = ? AND name = 'tryton' AND what = 'write' AND begun_at IS NOT NULL AND ended_at IS NULL",
         pid,
     )[0][0]
 

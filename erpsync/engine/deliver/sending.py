@@ -242,6 +242,8 @@ class Sender:
         if holds is None and found.holds is not None:
             holds = {**found.holds, **asked}
         reason = Reason(receipt.outcome) if receipt.outcome else (Reason.CREATED if creates else Reason.UPDATED)
+        if creates and route.writes.finds and reason is Reason.UPDATED:
+            reason = Reason.CREATED  # it was looked for and not there, whatever its answer calls it
         outcome = outcome_of(claimed, State.DONE, reason, reason)
         outcome.far_id = far_id
         outcome.present = not claimed.record.removed or bool(holds)  # out of use over there is still there
