@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from erpsync.config.landscape import System
+    from erpsync.workbench import Workbench
 
 _TRYTON = {"customer": "findable", "order": "findable"}
 
@@ -28,6 +29,12 @@ def writes(system: System) -> dict[str, str]:
         case "tryton":
             return dict(_TRYTON)
     return {}
+
+
+def once_of(bench: Workbench, system: str, kind: str) -> str:
+    """How a system makes a write of a kind happen once; empty when that is not known."""
+    known = bench.landscape.systems.get(system)
+    return writes(known).get(kind, "") if known else ""
 
 
 def classes(system: System) -> str:

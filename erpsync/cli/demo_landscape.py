@@ -204,9 +204,7 @@ def plant_troubles(control: Control) -> list[str]:
         "faults",
         {
             "system": "wms",
-            "refuse": [
-                {"kind": "customer", "number": busiest, "field": "tax_number", "message": "vatId: is not valid"}
-            ],
+            "refuse": [{"kind": "customer", "number": busiest, "field": "tax_number", "message": "is not valid"}],
         },
     )
     lost = control.get("documents?system=shop&kind=order")["documents"][0]["number"]

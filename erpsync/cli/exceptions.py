@@ -9,9 +9,9 @@ import typer
 from erpsync.cli.asking import ask
 from erpsync.cli.commands import Command, group, workbench
 from erpsync.cli.options import Answer, AnswerFormat, Format, Limit, Output, Reason, Sort, Where, Yes, one_id
-from erpsync.cli.output import as_json, command_line, emit, envelope, listing, say, utc
+from erpsync.cli.output import as_json, command_line, emit, envelope, listing, room, say, utc
 from erpsync.cli.selecting import clock, one_currency, selection, stake_json, stake_text
-from erpsync.cli.tables import KEY_ROOM, Column
+from erpsync.cli.tables import KEY_ROOM, Column, wrapped
 from erpsync.cli.wording import waiting_seconds
 from erpsync.domain.exceptions import EXCEPTION_KINDS
 from erpsync.errors import UsageError
@@ -158,7 +158,8 @@ def show(
         f"E-{row.exception_id} is {row.state}: {safe(row.kind)}, {safe(row.subject)}, since {times.both(row.opened_at)}.",
         "",
     )
-    say(f"what     {safe(row.text) or '-'}", f"stake    {stake_text(row.stake, row.currency, beside=True)}")
+    say(*wrapped(safe(row.text) or "-", room=room(), first="what     ", then=" " * 9))
+    say(f"stake    {stake_text(row.stake, row.currency, beside=True)}")
     if known:
         say(f"owner    {known.owner}; severity {known.severity}; stops {known.stops}")
         say(f"heals    {known.heals or 'only by a person'}")

@@ -8,12 +8,13 @@ import typer
 
 from erpsync.cli import evidence
 from erpsync.cli.asking import ask
+from erpsync.cli.classes import once_of
 from erpsync.cli.commands import Command, group, workbench
 from erpsync.cli.options import HOW, Answer, AnswerFormat, Format, Full, Limit, Output, Reason, Sort, Where, Yes, one_id
 from erpsync.cli.output import command_line, emit, envelope, listing, say
 from erpsync.cli.selecting import clock, count_line, one_currency, selection, stake_json, stake_text
 from erpsync.cli.tables import KEY_ROOM, Column
-from erpsync.cli.wording import message_item, state_words, waits_for
+from erpsync.cli.wording import message_item, next_lines, next_of_message, state_words, waits_for
 from erpsync.errors import UsageError
 from erpsync.terminal import Clock, amounts, safe
 
@@ -109,7 +110,7 @@ def show(
     times, usual = clock(bench), bench.landscape.currency
     content = found.sent or found.record
     currency = str(found.record.get("currency") or usual)
-    run = _next(row)
+    run = next_of_message(row, once=once_of(bench, row.system, row.kind))
     if output is Answer.JSON:
         emit(
             envelope(
@@ -145,7 +146,7 @@ def show(
         *evidence.fields(content),
         "",
     )
-    say(f"next: {run[0]}", *(f"  or  {other}" for other in run[1:]))
+    say(*next_lines(row, run))
 
 
 def _stands(row: MessageRow) -> str:
@@ -156,22 +157,6 @@ def _stands(row: MessageRow) -> str:
 def _stake(row: MessageRow, line: Line | None) -> str:
     own = stake_text(row.stake, row.currency, beside=True)
     return own if line is None or not line.count else f"{own}; {line.text} wait behind it, {amounts(line.stakes)}"
-
-
-def _next(row: MessageRow) -> list[str]:
-    match row.state:
-        case "dead":
-            return [f"erpsync dlq show {row.message_id}"]
-        case "unknown":
-            return [
-                f"erpsync messages settle {row.message_id}",
-                f"erpsync messages settle {row.message_id} --delivered ITS_NUMBER",
-                f"erpsync messages settle {row.message_id} --not-delivered --reason WHY",
-            ]
-        case "held" | "ready" | "leased":
-            return [command_line("erpsync", "lanes", "show", row.system, row.lane)]
-        case _:
-            return [command_line("erpsync", "trace", row.key)]
 
 
 @app.command(

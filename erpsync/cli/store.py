@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from contextlib import suppress
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from erpsync.cli.commands import Command, group, workbench
 from erpsync.cli.exit_codes import NO
 from erpsync.cli.options import Answer, AnswerFormat, Yes
-from erpsync.cli.output import emit, envelope, say
+from erpsync.cli.output import emit, envelope, room, say
 from erpsync.cli.selecting import clock
+from erpsync.cli.tables import wrapped
+from erpsync.errors import StoreError
 from erpsync.terminal import plural, safe
+
+if TYPE_CHECKING:
+    from erpsync.workbench import Workbench
 
 app = group("store", "The store: info, verify, migrate.")
 
@@ -32,7 +38,7 @@ def info(ctx: typer.Context, *, output: AnswerFormat = Answer.TABLE) -> None:
         label = name.replace("_", " ")
         if isinstance(value, dict):
             inner = ", ".join(f"{safe(key)} {_fact(part, times)}" for key, part in value.items())
-            say(f"{label:<14}  {inner or '-'}")
+            say(*wrapped(inner or "-", room=room(), first=f"{label:<14}  ", then=" " * 16))
         else:
             say(f"{label:<14}  {_fact(value, times)}")
     say("next: erpsync store verify")
@@ -51,7 +57,7 @@ def _fact(value: object, times: object) -> str:
         return f"{value:,}"
     if isinstance(value, list | tuple):
         return ", ".join(safe(part) for part in value) or "-"
-    return safe(value)
+    return safe(value) or "-"
 
 
 @app.command(name="verify", cls=Command, epilog="Example: erpsync store verify --quick")
@@ -89,6 +95,8 @@ def migrate(ctx: typer.Context, *, yes: Yes = False, output: AnswerFormat = Answ
     bench = workbench(ctx)
     bench.refuse_change("store migrate")
     path = bench.landscape.store
+    if path.exists() and _is_current(bench):
+        yes = True  # nothing would change: there is nothing to ask
     ask(
         bench,
         "migrate",
@@ -97,6 +105,7 @@ def migrate(ctx: typer.Context, *, yes: Yes = False, output: AnswerFormat = Answ
         yes=yes,
         left="left; nothing was changed",
     )
+    bench.close()
     before, after = migrate_store(path, now=bench.now())
     if output is Answer.JSON:
         emit(envelope(bench, "store.migrate", before=before, after=after))
@@ -104,3 +113,11 @@ def migrate(ctx: typer.Context, *, yes: Yes = False, output: AnswerFormat = Answ
         say(f"store {safe(path.name)} has schema {after} already.")
     else:
         say(f"store {safe(path.name)} has schema {after} now, {before} before.", "next: erpsync status")
+
+
+def _is_current(bench: Workbench) -> bool:
+    """Whether the store opens as it is."""
+    with suppress(StoreError):
+        bench.store  # noqa: B018  (opened, or why not)
+        return True
+    return False

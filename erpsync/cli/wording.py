@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from erpsync.cli.output import command_line
 from erpsync.cli.selecting import stake_json
 from erpsync.terminal import Clock, plural, safe
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from erpsync.store.reading.messages import MessageRow, WaitsFor
@@ -120,3 +122,26 @@ def message_item(row: MessageRow, *, now: datetime, usual: str) -> dict[str, obj
         "waits": [{"reason": wait.reason, "on": wait.waits_on or None, "since": utc(wait.since)} for wait in row.waits],
         "at_stake": {**stake_json(row.stake, row.currency, usual=usual), "invoices": None},
     }
+
+
+def next_of_message(row: MessageRow, *, once: str) -> list[str]:
+    """What can be run now; ``once`` is how the target makes a write happen once, as far as it is known."""
+    match row.state:
+        case "dead":
+            return [f"erpsync dlq show {row.message_id}"]
+        case "unknown":
+            settle = f"erpsync messages settle {row.message_id}"
+            by_hand = [f"{settle} --delivered ITS_NUMBER", f"{settle} --not-delivered --reason WHY"]
+            return by_hand if once == "blind" else [settle, *by_hand]
+        case "held" | "ready" | "leased":
+            return [command_line("erpsync", "lanes", "show", row.system, row.lane)]
+        case _:
+            return [command_line("erpsync", "trace", row.key)]
+
+
+def next_lines(row: MessageRow, run: Sequence[str]) -> list[str]:
+    """The same as lines; where only a person can look, that comes first."""
+    if row.state == "unknown" and len(run) == 2:
+        look = f"next: look for {safe(row.number)} in {safe(row.system)}, then"
+        return [look, f"      {run[0]}", f"  or  {run[1]}"]
+    return [f"next: {run[0]}", *(f"  or  {other}" for other in run[1:])]

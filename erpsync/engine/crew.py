@@ -19,9 +19,10 @@ from erpsync.engine.deliver.sending import Sender
 from erpsync.engine.deliver.settling import Settler
 from erpsync.engine.intake.again import apply_waiting
 from erpsync.engine.intake.reading import Puller, PullReport, read_again
+from erpsync.engine.routes import must_be_read_first
 from erpsync.engine.upkeep.restored import see_to_restore
 from erpsync.engine.upkeep.systems import probe_due
-from erpsync.store import claims, events, messages, questions, systems, workers
+from erpsync.store import claims, cursors, events, messages, questions, systems, workers
 from erpsync.store.connection import Connection
 from erpsync.store.outcomes import Finished
 
@@ -40,7 +41,7 @@ class Crew:
         self._rereads: set[asyncio.Task[None]] = set()
         self.finisher = Finisher(context, moved=self._moved)
         self.sender = Sender(context, self.finisher, reread=self._reread)
-        self.feeder = Feeder(context, self.sender, targets=self._targets, ended=self.wake)
+        self.feeder = Feeder(context, self.sender, targets=self._targets, ended=self.wake, broke=self._broke)
         self.settler = Settler(context, self.finisher)
         self.puller = Puller(context)
         self.late = 0
@@ -62,8 +63,10 @@ class Crew:
 
     async def __aenter__(self) -> Crew:
         await see_to_restore(self.context)
+        self._find_unread()
         self._loops = [
             asyncio.create_task(self._feed()),
+            asyncio.create_task(self._every(0.5, self._read_first)),
             asyncio.create_task(self._every(0.25, self._settle)),
             asyncio.create_task(self._every(0.5, self._probe)),
             asyncio.create_task(self._every(0.5, self._apply_waiting)),
@@ -79,6 +82,8 @@ class Crew:
         await asyncio.gather(*self._loops, return_exceptions=True)
         await self.feeder.drain()
         await asyncio.gather(*self._rereads, return_exceptions=True)
+        if not self.defects:
+            await self._sweep()
 
     def moving(self) -> bool:
         """Whether anything can still move by itself, here or in another worker's hands."""
@@ -98,6 +103,11 @@ class Crew:
             if questions.anything_to_ask(db, route.target_id, before=NEVER):
                 return True
         return events.anything_waits(db, routes.company_id)
+
+    async def look_once(self) -> None:
+        """Probe what is down and ask about what is unknown, where that is due now."""
+        await self._probe()
+        await self._settle()
 
     async def until_still(self, stop: asyncio.Event) -> None:
         """Until nothing can move by itself, or it is time to stop. Other workers are seen by looking into the store."""
@@ -153,6 +163,31 @@ class Crew:
                 async with asyncio.timeout(seconds):
                     await self._stopping.wait()
 
+    def _broke(self, error: Exception) -> None:
+        self.defects.append(error)
+        self.stop()
+
+    def _find_unread(self) -> None:
+        """Which targets must be read before anything is created there, and have not been yet."""
+        context = self.context
+        with context.store.read() as db:
+            self.feeder.unread = {
+                (route.target_id, route.flow_id)
+                for route in context.routes.all
+                if must_be_read_first(route)
+                and not cursors.was_read(db, context.routes.company_id, route.target_id, route.kind.name)
+            }
+
+    async def _read_first(self) -> None:
+        """Read targets that cannot be searched once, so that what they have is bound and not created again."""
+        for route in self.context.routes.all:
+            if (route.target_id, route.flow_id) not in self.feeder.unread or route.target not in self._targets:
+                continue
+            kind = route.kind.name
+            await self.puller.pull(route.target, kind, route.flow, force=True, full=route.reads.scan)
+            self._find_unread()
+            self.wake()
+
     async def _settle(self) -> None:
         context = self.context
         with context.store.read() as db:
@@ -186,11 +221,17 @@ class Crew:
         with context.store.read() as db:
             self.feeder.workers = max(1, workers.alive(db, now=context.now_ms))
             gone = [worker for worker, pid in workers.of_host(db, socket.gethostname()) if not _runs(pid)]
-            lonely = messages.lonely_waits(db, limit=100)
-        if lonely:
-            await context.store.writer.run(lambda db: sweep(db, context, lonely))
+        await self._sweep()
         if gone:
             await context.store.writer.run(lambda db: [workers.bury(db, worker, now=context.now_ms) for worker in gone])
+            self.wake()
+
+    async def _sweep(self) -> None:
+        """What is held for a parent that is not on its way any more does not sleep."""
+        with self.context.store.read() as db:
+            lonely = messages.lonely_waits(db, limit=100)
+        if lonely:
+            await self.context.store.writer.run(lambda db: sweep(db, self.context, lonely))
             self.wake()
 
     def _moved(self, report: Finished) -> None:

@@ -102,6 +102,11 @@ class Routes:
         return list(found.values())
 
 
+def must_be_read_first(route: Route) -> bool:
+    """Whether a target that cannot be searched, but can be read, is read once before anything is created in it."""
+    return not route.writes.finds and not route.writes.upsert and (route.reads.scan or route.reads.changes)
+
+
 def compile_routes(store: Store, landscape: Landscape, adapters: Mapping[str, Adapter], *, now: datetime) -> Routes:
     """The routes of a landscape; raises LandscapeError where a system cannot do what a flow asks of it."""
     capabilities = {name: adapter.capabilities() for name, adapter in adapters.items()}

@@ -87,7 +87,6 @@ async def _work(
 ) -> None:
     flows = {(system, kind): flow for system, kind, flow in context.routes.pulls()}
     stages = in_order_of_parents(list(flows))
-    turns = 0
     while not stop.is_set() and not crew.stopping:
         read = 0
         for stage in stages:
@@ -102,9 +101,10 @@ async def _work(
             done = await _unless(stop, *(crew.pull(PullReport(*pair), force=True, full=False) for pair in due))
             read += sum(pulled.read for pulled in done if not pulled.skipped)
             report.pulled += sum(pulled.read for pulled in done)
-        turns += 1
-        if once and turns and not crew.due_now():
-            return
+        if once and not crew.due_now():
+            await crew.look_once()
+            if not crew.due_now():
+                return
         if until_idle and not read and not crew.moving():
             return
         with contextlib.suppress(TimeoutError):

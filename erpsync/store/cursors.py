@@ -96,3 +96,11 @@ def current(db: Connection, pull: Pull) -> str:
         (pull.company_id, pull.system_id, pull.kind),
     ).fetchone()
     return str(row[0])
+
+
+def was_read(db: Connection, company_id: int, system_id: int, kind: str) -> bool:
+    """Whether a system has been read to its end for a kind, at least once."""
+    row = db.execute(
+        "SELECT read_at FROM cursors WHERE company_id = ? AND system_id = ? AND kind = ?", (company_id, system_id, kind)
+    ).fetchone()
+    return row is not None and row[0] is not None

@@ -116,7 +116,7 @@ def finish(db: Connection, outcomes: Sequence[Outcome], tally: Tally, *, now: in
 def _write_attempts(db: Connection, outcomes: Sequence[Outcome], ours: set[int], *, now: int) -> None:
     db.executemany(
         "UPDATE attempts SET ended_at = ?, sent_at = ?, outcome = ?, status = ?, answer = ?, answer_cut = ?, error = ?, "
-        "error_code = ?, took_us = ? WHERE message_id = ? AND lease_no = ?",
+        "error_code = ?, took_us = ? WHERE message_id = ? AND lease_no = ? AND (ended_at IS NULL OR outcome = 'worker_lost')",
         [
             (
                 *(

@@ -37,7 +37,7 @@ def test_a_missing_argument_and_a_wrong_value_are_named(erpsync: Run) -> None:
     assert told(erpsync("dlq", "show"))[0] == "error: dlq show needs ID"
     assert told(erpsync("dlq", "list", "--limit", "many"))[0].startswith("error: dlq list: --limit: ")
     assert told(erpsync("dlq", "list", "-o", "xml"))[0].startswith("error: dlq list: --output: ")
-    assert told(erpsync("dlq", "show", "E-x"))[0] == "error: 'E-x' is no id"
+    assert told(erpsync("dlq", "show", "E-x"))[0] == 'error: "E-x" is no id'
 
 
 def test_a_wrong_filter_field_names_the_right_ones(erpsync: Run) -> None:

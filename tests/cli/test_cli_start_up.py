@@ -23,6 +23,11 @@ HEAVY = (
     "tenacity",
     "jmespath",
     "erpsync.engine",
+    "erpsync.adapters",
+    "erpsync.config.places",
+    "erpsync.config.template",
+    "erpsync.store.writer",
+    "getpass",
 )
 
 SPY = """
@@ -74,6 +79,29 @@ def test_looking_loads_nothing_that_moves_documents(words: tuple[str, ...], nigh
 def test_the_version_is_said_before_anything_is_loaded(night: Path) -> None:
     modules = loaded(night, "--version")
     assert not {"pydantic", "pysqlite3", "sqlite3", "erpsync.config.reading", "erpsync.store.store"} & modules
+
+
+def test_a_listing_makes_no_validator_that_it_does_not_use(night: Path) -> None:
+    spy = """
+import sys
+from erpsync.cli.main import main
+code = main(sys.argv[1:])
+from pydantic import BaseModel
+ours = [model for model in BaseModel.__subclasses__() if model.__module__.startswith("erpsync")]
+whole = [model for base in ours for model in (base, *base.__subclasses__()) if model.__pydantic_complete__]
+print("OURS", len(ours), "MADE", *(model.__name__ for model in whole), file=sys.stderr)
+sys.exit(code)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", spy, "dlq", "list", "-o", "json"],
+        cwd=night,
+        env={**os.environ, **SECRETS},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr.endswith(" MADE\n")
+    assert not done.stderr.startswith("OURS 0")
 
 
 def piped(folder: Path, *words: str, reads: int) -> tuple[int, str]:

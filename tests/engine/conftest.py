@@ -31,6 +31,8 @@ def make_books(tmp_path: Path) -> Iterator[MakeBooks]:
         systems = {"erp": FarSystem("erp", Once.FINDABLE, clock)}
         for target in targets:
             systems[target] = FarSystem(target, wms if target == "wms" else Once.IDEMPOTENT, clock)
+        for system in systems.values():
+            system.kinds = tuple(dict.fromkeys((*system.kinds, *kinds)))
         flows = tuple(
             Flow(name=f"{kind}s", kind=kind, source="erp", targets=tuple(targets), watch=watch, where=where)
             for kind in kinds

@@ -9,7 +9,7 @@ import itertools
 import json
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from erpsync.adapters.protocol import (
@@ -29,7 +29,7 @@ from erpsync.domain.document import Fields, flatten, read_document, unflatten
 from erpsync.domain.kinds import kind_named
 from erpsync.domain.messages import Once
 from erpsync.domain.values import json_default
-from erpsync.errors import BadDocument, CallError, OutcomeUnknown
+from erpsync.errors import BadDocument, CallError, OutcomeUnknown, Refused
 
 
 @dataclass
@@ -78,6 +78,9 @@ class FarSystem:
     feed: list[Told] = field(default_factory=list)
     ordered: bool = True
     changes_offered: bool = True
+    removes: bool = True
+    refuses_gone: bool = False  # an update of a document that is not there is a refusal, as most say 404
+    probes: int = 0
 
     def __post_init__(self) -> None:
         self._ids = itertools.count(1)
@@ -100,6 +103,18 @@ class FarSystem:
         there.revision = next(self._revisions)
         self.feed.append(self._told(there))
         return there
+
+    def send(self, event_id: str, kind: str, **content: object) -> Told:
+        """An event with an id of its own, put into the feed; sending it again is a duplicate."""
+        self.keep(kind, **content)
+        self.feed[-1] = replace(self.feed[-1], event_id=event_id)
+        return self.feed[-1]
+
+    def garble(self, kind: str, number: str, raw: bytes = b'{"fault": 1}', *, far_id: str = "", why: str = "") -> Told:
+        """Something told that cannot be read; it says no more than its number, if that."""
+        error = BadDocument(why or "price is no number", field="price", place="items.csv:17:3", number=number)
+        self.feed.append(Told(kind=kind, raw=raw, number=number, far_id=far_id, error=error))
+        return self.feed[-1]
 
     def remove(self, kind: str, number: str) -> None:
         """A document taken away over there."""
@@ -132,7 +147,11 @@ class FarSystem:
             },
             writes={
                 k: Writes(
-                    self.once, fields=self.carries.get(k), finds=self._finds, key_life=self.key_life, removes=True
+                    self.once,
+                    fields=self.carries.get(k),
+                    finds=self._finds,
+                    key_life=self.key_life,
+                    removes=self.removes,
                 )
                 for k in self.kinds
             },
@@ -212,6 +231,8 @@ class FarSystem:
                 return before
         content = json.loads(prepared.body)
         far = self.documents.get(prepared.far_id)
+        if far is None and prepared.far_id and self.refuses_gone:
+            return Receipt(error=Refused(f"404: there is no {prepared.far_id}", code="http_404"))
         outcome = "updated" if far is not None else "created"
         if far is None:
             far = Far(f"{self.system}-{next(self._ids)}", prepared.kind, prepared.number, {}, 0)
@@ -225,7 +246,7 @@ class FarSystem:
             outcome=outcome,
             far_id=far.far_id,
             far_revision=Revision(str(far.revision), far.revision) if self.ordered else None,
-            holds=dict(far.fields) if self.tells_holds else None,
+            holds=dict(far.fields) if self.tells_holds and not content["removed"] else None,
             number=far.number,
             evidence=Evidence(status=200, answer=b"{}", seconds=0.001, sent_at=self.clock()),
         )
@@ -248,6 +269,7 @@ class FarSystem:
         ]
 
     async def probe(self) -> Health:
+        self.probes += 1
         if self.probe_error is not None:
             raise self.probe_error
         return Health(0.001)

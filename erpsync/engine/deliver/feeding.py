@@ -45,10 +45,23 @@ class _Target:
 class Feeder:
     """Claims and dispatches. ``idle`` is true when this worker has nothing in its hands."""
 
-    def __init__(self, context: Context, sender: Sender, *, targets: Sequence[str], ended: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        context: Context,
+        sender: Sender,
+        *,
+        targets: Sequence[str],
+        ended: Callable[[], None],
+        broke: Callable[[Exception], None],
+    ) -> None:
+        """``ended`` is called at the end of each delivery, ``broke`` when the store failed under one."""
         self._context = context
         self._sender = sender
         self._ended = ended
+        self._broke = broke
+        self.unread: set[tuple[int, int]] = (
+            set()
+        )  # (target, flow) whose target is read before anything is created there
         self._targets = [_Target(name, context.routes.names.systems[name], context.routes.to(name)) for name in targets]
         self._tasks: set[asyncio.Task[None]] = set()
         self.workers = 1  # alive on this store, as far as known
@@ -100,8 +113,13 @@ class Feeder:
                 target
                 for target in targets
                 if self._open(rows[target.name], now)
-                and any(claims.anything_due(db, target.target_id, route.flow_id, now=now) for route in target.routes)
+                and any(
+                    claims.anything_due(db, target.target_id, r.flow_id, now=now) for r in self._open_routes(target)
+                )
             ]
+
+    def _open_routes(self, target: _Target) -> list[Route]:
+        return [route for route in target.routes if (target.target_id, route.flow_id) not in self.unread]
 
     @staticmethod
     def _open(row: SystemRow, now: int) -> bool:
@@ -115,6 +133,7 @@ class Feeder:
             row = systems.system(db, target.target_id)
             if not self._open(row, now):
                 continue
+            target.gate.is_shut = False
             limits = system.limits
             lease_ms = int((3 * limits.deadline + 2 * MARGIN).total_seconds() * 1000)
             most = min(limits.concurrency, row.ramp)
@@ -142,7 +161,7 @@ class Feeder:
         return Wanted(
             target_id=target.target_id,
             room=room,
-            shares=[Share(route.flow_id, route.flow.weight) for route in target.routes],
+            shares=[Share(route.flow_id, route.flow.weight) for route in self._open_routes(target)],
             lease_ms=lease_ms,
             once={route.flow_id: route.writes.once for route in target.routes},
             upserts=frozenset(route.flow_id for route in target.routes if route.writes.upsert),
@@ -187,9 +206,22 @@ class Feeder:
 
     async def _one(self, target: _Target, message: Claimed, parents: dict[str, str]) -> None:
         try:
-            await self._sender.deliver(message, parents, target.gate)
+            if await self._sender.deliver(message, parents, target.gate):
+                await self._hold_back(target)
             self.delivered += 1
+        except Exception as error:  # noqa: BLE001  (the store failed: the worker must hear of it, and stop)
+            self._broke(error)
         finally:
             target.in_hand -= 1
             self._pump(target)
             self._ended()
+
+    async def _hold_back(self, target: _Target) -> None:
+        """A try failed: when that stopped the system or opened its breaker, nothing more of what was claimed leaves."""
+        with self._context.store.read() as db:
+            target.gate.is_shut = systems.system(db, target.target_id).state != "up"
+        if not target.gate.is_shut:
+            return
+        unsent = [message for message, _ in target.waiting]
+        target.waiting.clear()
+        await asyncio.gather(*(self._sender.give_back(message) for message in unsent))

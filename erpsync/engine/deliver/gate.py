@@ -7,10 +7,14 @@ from collections import deque
 
 
 class Gate:
-    """``async with gate`` is one request in flight. ``most`` may change at any time."""
+    """``async with gate`` is one request in flight. ``most`` may change at any time.
+
+    ``is_shut``: the system stopped or went down; who waited for a turn sends nothing and gives its message back.
+    """
 
     def __init__(self) -> None:
         self.most = 1
+        self.is_shut = False
         self._inside = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
 

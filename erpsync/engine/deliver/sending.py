@@ -29,7 +29,7 @@ from erpsync.engine.deliver.ending import (
 from erpsync.engine.deliver.finishing import Ended, Finisher, Signal
 from erpsync.engine.deliver.gate import Gate
 from erpsync.engine.routes import Route
-from erpsync.errors import CallError, OutcomeUnknown, ParentMissing, SystemDown, Unmappable
+from erpsync.errors import AccessDenied, CallError, OutcomeUnknown, ParentMissing, SystemDown, Unmappable
 from erpsync.store.books import Picture
 from erpsync.store.claimed import Claimed
 from erpsync.store.connection import Connection, moment
@@ -47,12 +47,12 @@ class Sender:
         self._reread = reread
         self._begin: Batch[Begun, bool] = Batch(context.store.writer, self._write_begun)
 
-    async def deliver(self, claimed: Claimed, parents: dict[str, str], gate: Gate) -> None:
-        """Deliver one message; whatever comes of it is on record when this returns."""
+    async def deliver(self, claimed: Claimed, parents: dict[str, str], gate: Gate) -> bool:
+        """Deliver one message; what comes of it is on record when this returns. True: its system failed or denied us."""
         route = self._context.routes.by_flow(claimed.flow_id, claimed.target_id)
         if route is None:
             await self._finisher.put(Ended(orphan(claimed)))
-            return
+            return False
         try:
             ended = await self._deliver(claimed, route, parents, gate)
         except CallError as error:  # before anything was written
@@ -62,11 +62,13 @@ class Sender:
         except Exception as error:  # noqa: BLE001  (foreign code was called: what it raised becomes a verdict)
             text = f"{type(error).__name__} before anything was sent: {error}"
             ended = failed(self._context, claimed, route, Unmappable(text, code="defect"), calls=0)
-        if ended is not None:
-            ended.signal.prepaid = 1
-            await self._finisher.put(ended)
-            if ended.outcome.reason == Reason.CONFLICT and claimed.far_id:
-                self._reread(route.target, claimed.record.kind, claimed.far_id)
+        if ended is None:
+            return False
+        ended.signal.prepaid = 1
+        await self._finisher.put(ended)
+        if ended.outcome.reason == Reason.CONFLICT and claimed.far_id:
+            self._reread(route.target, claimed.record.kind, claimed.far_id)
+        return ended.signal.denied or bool(ended.signal.failed)
 
     async def give_back(self, claimed: Claimed) -> None:
         """Nothing was done for it yet: ready again, the try given back."""
@@ -101,6 +103,8 @@ class Sender:
         """Look for the document before it is created: by our reference, else by its natural key."""
         adapter = self._context.adapter(route.target)
         async with gate or Gate():
+            if gate is not None and gate.is_shut:
+                return _unsent(claimed)
             receipts = await self._in_time(route.target, adapter.find(claimed.record.kind, claimed.record.number))
         if len(receipts) > 1:
             return duplicate(self._context, claimed, receipts)
@@ -212,8 +216,8 @@ class Sender:
         try:
             async with gate:
                 waited = self._context.now() - before
-                if waited > system.limits.deadline:
-                    return _unsent(claimed)  # it stood still, or waited too long at the gate: nothing of it was sent
+                if gate.is_shut or waited > system.limits.deadline:
+                    return _unsent(claimed)  # it waited at the gate too long, or in vain: nothing of it was sent
                 async with asyncio.timeout(system.limits.deadline.total_seconds()):
                     (receipt,) = await adapter.write([prepared])
         except TimeoutError:
@@ -224,6 +228,8 @@ class Sender:
             text = f"{type(error).__name__} while {prepared.request} was sent: {error}"
             receipt = Receipt(error=OutcomeUnknown(text, code="defect"))
         calls = receipt.evidence.calls + found.calls
+        if isinstance(receipt.error, AccessDenied | SystemDown):
+            gate.is_shut = True  # at once: the store says in a moment whether the system is stopped or down
         if receipt.error is not None:
             ended = failed(self._context, claimed, route, receipt.error, calls=calls, receipt=receipt)
             keep_found(ended.outcome, found)
