@@ -13,7 +13,8 @@ from typing import Generic, TypeVar
 from erpsync.terminal import head, padded, width
 
 Row = TypeVar("Row")
-KEY_ROOM = 44  # of a key in a listing: whole, unless somebody made one that would spoil the table
+KEY_ROOM = 44  # of a key in a listing: whole, unless somebody made one that would spoil the table ...
+_CUT_TO = 30  # ... of which this much is shown
 _NARROW = 80
 _SHORTEST_FREE = 14
 
@@ -86,7 +87,7 @@ def _bounded(text: str, column: Column[Row], room: int | None) -> str:
     if room is None or not column.most or width(text) <= column.most:
         return text
     tail = f'..." ({len(text):,})'
-    return f'"{head(text, column.most - len(tail) - 1)}{tail}'
+    return f'"{head(text, _CUT_TO - len(tail) - 1)}{tail}'
 
 
 def shortened(text: str, columns: int) -> str:
@@ -103,8 +104,8 @@ def blocks(columns: Sequence[Column[Row]], rows: Sequence[Row], *, room: int | N
         if lines:
             lines.append("")
         for column in columns:
-            if (text := column.says(row).strip()) not in ("", "-"):
-                lines += wrapped(text, room=room, first=f"{column.heading.lower()}: ", then="  ")
+            if (text := _bounded(column.says(row).strip(), column, room)) not in ("", "-"):
+                lines += wrapped(text, room=room, first=f"{column.heading.lower()}: ", then="  ", whole_words=False)
     return lines
 
 
@@ -113,19 +114,31 @@ def never_cut(columns: Sequence[Column[Row]]) -> list[Column[Row]]:
     return [replace(column, free=False, rank=0, wide=0) for column in columns]
 
 
-def wrapped(text: str, *, room: int | None, first: str = "", then: str = "") -> list[str]:
-    """``text`` broken at spaces into lines of at most ``room``; a word that is longer stays whole."""
+def wrapped(text: str, *, room: int | None, first: str = "", then: str = "", whole_words: bool = True) -> list[str]:
+    """``text`` broken at spaces into lines of at most ``room``; a longer word stays whole, unless it need not."""
     limit = room or 10**9
     lines: list[str] = []
     line = first
     empty = True
-    for word in text.split(" "):
+    words = text.split(" ")
+    if not whole_words and room:
+        words = [piece for word in words for piece in _pieces(word, max(room - max(len(first), len(then)), 10))]
+    for word in words:
         if not empty and width(line) + 1 + width(word) > limit:
             lines.append(line.rstrip())
             line, empty = then, True
         line += word if empty else " " + word
         empty = False
     return [*lines, line.rstrip()]
+
+
+def _pieces(word: str, columns: int) -> list[str]:
+    pieces = []
+    while width(word) > columns:
+        piece = head(word, columns) or word[:1]
+        pieces.append(piece)
+        word = word[len(piece) :]
+    return [*pieces, word]
 
 
 def padded_pair(line: str, text: str, end: int) -> str:

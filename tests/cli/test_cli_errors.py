@@ -176,3 +176,56 @@ def test_help_is_plain_and_fits_80_columns(erpsync: Run) -> None:
         assert answer.code == 0
         assert max(map(len, answer.out.splitlines())) <= 80
         assert answer.err == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "error", "hint"),
+    [
+        (
+            ("messages", "list", "--where", "state=daed"),
+            "filter value daed, at column 7, is no state",
+            "dead? States: ",
+        ),
+        (
+            ("messages", "list", "--where", "kind=ordre"),
+            "filter value ordre, at column 6, is no kind",
+            "order? Kinds: ",
+        ),
+        (("events", "list", "--where", "verdict != stal"), "filter value stal, at column 12, is no verdict", "stale? "),
+        (
+            ("exceptions", "list", "--where", "state=shut"),
+            "filter value shut, at column 7, is no state",
+            "States: open",
+        ),
+    ],
+)
+def test_a_word_that_cannot_be_there_is_named(words: tuple[str, ...], error: str, hint: str, erpsync: Run) -> None:
+    answer = erpsync(*words)
+    assert answer.code == 2
+    assert told(answer)[0] == f"error: {error}"
+    assert told(answer)[1].startswith(f"hint: {hint}")
+
+
+def test_a_kind_may_be_named_in_the_plural_in_a_filter(erpsync: Run) -> None:
+    one, many = (erpsync("messages", "list", "-o", "ids", "--where", f"kind = {word}") for word in ("order", "orders"))
+    assert one.out == many.out != ""
+
+
+def test_what_was_typed_is_not_repeated_without_end(erpsync: Run) -> None:
+    for words in (("trace", "order:" + "A" * 100_000), ("lanes", "show", "x" * 100_000, "order:1")):
+        answer = erpsync(*words)
+        assert answer.code == 2
+        assert len(answer.err) < 2_000
+
+
+def test_an_argument_that_is_not_utf8_is_no_defect(erpsync: Run) -> None:
+    for words in (
+        ("trace", "order:\udcff"),
+        ("messages", "list", "--where", "system=\udcff"),
+        ("dlq", "show", "\udcff"),
+    ):
+        assert erpsync(*words).code in (0, 2), words
+
+
+def test_a_limit_beyond_all_bounds_is_refused(erpsync: Run) -> None:
+    assert erpsync("messages", "list", "--limit", "9" * 20).code == 2

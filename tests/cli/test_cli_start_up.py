@@ -183,3 +183,17 @@ def test_sigterm_ends_a_running_worker_with_143(tmp_path: Path) -> None:
     assert process.returncode == 143
     assert "Traceback" not in err
     assert "delivered." in out
+
+
+@pytest.mark.parametrize(("closed", "code"), [(">&-", 0), ("2>&-", 0), ("<&-", 0), ("2>/dev/full", 0)])
+def test_a_stream_that_was_closed_before_is_no_defect(closed: str, code: int, night: Path) -> None:
+    done = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m erpsync status {closed}"],
+        cwd=night,
+        env={**os.environ, **SECRETS},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr

@@ -225,10 +225,9 @@ class FarSystem:
         return receipt
 
     def _do(self, prepared: Prepared) -> Receipt:
-        if self.once is Once.IDEMPOTENT:
-            if (before := self.keys.get(prepared.once_key)) is not None:
-                assert self.bodies[prepared.once_key] == prepared.body, "same key, other body"
-                return before
+        if self.once is Once.IDEMPOTENT and (before := self.keys.get(prepared.once_key)) is not None:
+            assert self.bodies[prepared.once_key] == prepared.body, "same key, other body"
+            return before
         content = json.loads(prepared.body)
         far = self.documents.get(prepared.far_id)
         if far is None and prepared.far_id and self.refuses_gone:

@@ -32,7 +32,6 @@ from erpsync.store.outcomes import Finished, Outcome
 from erpsync.store.store import Store
 from erpsync.store.tries import Begun
 
-
 NOON = datetime(2026, 10, 15, 12, 0, tzinfo=UTC)
 
 
@@ -77,7 +76,7 @@ class Hands:
 
     def begin(self, message_id: int) -> bool:
         """Put a try on record as leaving now; whether it was still ours to send."""
-        (lease_no, generation, record_id) = self._standing(message_id)
+        lease_no, generation = self._standing(message_id)
         begun = Begun(
             message_id=message_id,
             lease_no=lease_no,
@@ -125,8 +124,8 @@ class Hands:
         """The number of the lease it is under."""
         return self._standing(message_id)[0]
 
-    def _standing(self, message_id: int) -> tuple[int, int, int]:
-        rows = self.books.rows("SELECT lease_no, generation, record_id FROM messages WHERE message_id = ?", message_id)
+    def _standing(self, message_id: int) -> tuple[int, int]:
+        rows = self.books.rows("SELECT lease_no, generation FROM messages WHERE message_id = ?", message_id)
         return rows[0]  # type: ignore[return-value]  # typed by the schema
 
     def _write(self, work: Callable[..., Any]) -> Any:
@@ -148,9 +147,11 @@ class Books:
     systems: dict[str, FarSystem]
     flows: tuple[Flow, ...]
     owners: dict[str, str]
-    limits: Limits = Limits(timeout=timedelta(seconds=1), deadline=timedelta(seconds=2))
-    retry: Retry = Retry(first=timedelta(milliseconds=1), longest=timedelta(milliseconds=5), tries=4)
-    breaker: Breaker = Breaker()
+    limits: Limits = field(default_factory=lambda: Limits(timeout=timedelta(seconds=1), deadline=timedelta(seconds=2)))
+    retry: Retry = field(
+        default_factory=lambda: Retry(first=timedelta(milliseconds=1), longest=timedelta(milliseconds=5), tries=4)
+    )
+    breaker: Breaker = field(default_factory=Breaker)
     store: Store = field(init=False)
 
     def __post_init__(self) -> None:

@@ -227,14 +227,14 @@ class Racks(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def do_GET(self) -> None:  # noqa: N802  (the name that http.server calls)
+    def do_GET(self) -> None:
         label = self.path.partition("label=")[2]
         self._answer({"data": [p for p in self.pallets.values() if not label or p["label"] == label]})
 
-    def do_POST(self) -> None:  # noqa: N802  (as above)
+    def do_POST(self) -> None:
         self._keep(f"{len(self.pallets) + 1}")
 
-    def do_PUT(self) -> None:  # noqa: N802  (as above)
+    def do_PUT(self) -> None:
         self._keep(self.path.rpartition("/")[2])
 
     def _keep(self, far_id: str) -> None:

@@ -424,7 +424,7 @@ def test_a_store_replaced_under_a_working_sync_is_noticed_and_nothing_is_written
     (used.folder / "erpsync.db").rename(used.folder / "elsewhere.db")
     assert working.wait(timeout=60) == STORE
     said = (used.folder / "workers.log").read_text()
-    assert "is gone while it was open" in said
+    assert "store erpsync.db is gone" in said
     assert "Traceback" not in said
 
 
