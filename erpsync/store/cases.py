@@ -127,3 +127,12 @@ def open_of_message(db: Connection, message_id: int) -> set[int]:
     """The open cases that hang on a message."""
     rows = db.execute("SELECT exception_id FROM exceptions WHERE message_id = ? AND state = 'open'", (message_id,))
     return {int(row[0]) for row in rows}
+
+
+def heal_under(db: Connection, kind: str, prefix: str, *, company_id: int, now: int) -> None:
+    """Close the open cases of a kind whose subject begins so: what nobody could name is not told any more."""
+    db.execute(
+        "UPDATE exceptions SET state = 'closed', closed_at = ?, closed_by = 'engine', close_reason = 'it is not told any more' "
+        "WHERE state = 'open' AND company_id = ? AND kind = ? AND substr(subject, 1, ?) = ?",
+        (now, company_id, kind, len(prefix), prefix),
+    )

@@ -185,7 +185,8 @@ def lonely_waits(db: Connection, *, limit: int) -> list[tuple[int, str]]:
         "SELECT DISTINCT w.target_id, w.waits_on FROM waits w LEFT JOIN records r ON r.number = substr(w.waits_on, "
         "instr(w.waits_on, ':') + 1) AND r.kind = substr(w.waits_on, 1, instr(w.waits_on, ':') - 1) WHERE w.reason = 'parent' "
         f"AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.record_id = r.record_id AND m.target_id = w.target_id AND m.state IN {OPEN}) "
-        "AND NOT EXISTS (SELECT 1 FROM exceptions e WHERE e.message_id = w.message_id AND e.state = 'open') LIMIT ?",
+        "AND NOT EXISTS (SELECT 1 FROM exceptions e WHERE e.message_id = w.message_id AND (e.state = 'open' OR (e.closed_by <> 'engine' "
+        "AND e.closed_at >= w.since))) LIMIT ?",
         (limit,),
     )
     return [(int(target_id), str(key)) for target_id, key in rows]

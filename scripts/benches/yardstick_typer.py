@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -42,9 +43,13 @@ def start_two_commands(folder: Path, *, starts: int) -> Measured:
 
 def start(command: Sequence[str], *, starts: int, expected: int = 0, folder: Path | None = None) -> Measured:
     """Any command started so many times, one after the other, in ``folder``; its output is read to the end."""
+    # Both sides keep their bytecode, as they do where they are installed.
+    environ = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     begun = time.perf_counter()
     for _ in range(starts):
-        run = subprocess.run(command, cwd=folder, capture_output=True, stdin=subprocess.DEVNULL, check=False)
+        run = subprocess.run(
+            command, cwd=folder, env=environ, capture_output=True, stdin=subprocess.DEVNULL, check=False
+        )
         if run.returncode != expected or not run.stdout:
             message = f"{' '.join(command)} ended with {run.returncode}: {run.stderr.decode(errors='replace')[-500:]}"
             raise RuntimeError(message)

@@ -104,7 +104,7 @@ def test_an_older_feed_entry_that_comes_late_is_stale(make_books):
     assert record(books, "item:SKU-1")["price"] == 12_000_000
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_any_order_of_facts_ends_the_same_books(make_books, seed):
     """Every entry once or more, shuffled over pages: the record, the owner's picture and what goes out end alike."""
     rng = Random(seed)

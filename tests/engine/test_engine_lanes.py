@@ -414,7 +414,7 @@ class Random20:
         self.rng.choices(acts, weights=[4, 4, 4, 1, 1, 1, 1, 1])[0]()
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(6))
 def test_whatever_is_done_each_lane_has_one_head_its_oldest_and_totals_are_what_is_there(make_books, seed):
     books = make_books(kinds=("order",))
     night = Random20(books, seed)

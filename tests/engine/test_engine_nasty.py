@@ -11,7 +11,8 @@ from erpsync.config.landscape import Limits, Retry
 from erpsync.domain.messages import Once
 from erpsync.engine.deliver.by_hand import settle
 from erpsync.engine.replay.letters import replay
-from erpsync.errors import AccessDenied, Refused, RetryLater, SystemDown, UsageError
+from erpsync.engine.upkeep.systems import resume
+from erpsync.errors import AccessDenied, Conflict, Refused, RetryLater, SystemDown, UsageError
 
 
 def item(books, **content):
@@ -222,8 +223,6 @@ def test_a_wrong_password_stops_the_system_after_one_try(make_books):
     assert books.open_cases() == [("access_denied", "system:wms")]
     assert books.rows("SELECT max(tries) FROM messages") == [(0,)]
     wms.answers.clear()
-    from erpsync.engine.upkeep.systems import resume
-
     resume(books, "wms", actor="mira", reason="password mended", command="")
     books.run()
     assert len(wms.documents) == 10
@@ -309,8 +308,6 @@ def test_a_new_store_against_a_system_that_remembers_old_keys_makes_nothing_twic
 
 
 def test_a_lost_compare_and_set_is_read_again_and_decided_anew(make_books):
-    from erpsync.errors import Conflict
-
     books = make_books(kinds=("item",), limits=Limits(timeout=timedelta(seconds=1), deadline=timedelta(seconds=2)))
     wms = books.systems["wms"]
     item(books)

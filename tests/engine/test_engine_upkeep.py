@@ -234,7 +234,7 @@ def outage(make_books):
     wms.probe_error = DOWN
     for n in range(20):
         item(books, f"NEW-{n}")
-    books.sync(seconds=0.5)
+    books.sync(seconds=0.25)
     assert system(books, "state") == "down"
     return books
 
@@ -402,7 +402,7 @@ def test_after_the_system_stopped_or_went_down_nothing_more_leaves_than_was_in_f
     wms.answers.extend([Answer(error)] * 40)
     wms.probe_error = DOWN
     books.clock.turn(minutes=6)
-    books.sync(seconds=0.5)
+    books.sync(seconds=0.25)
     assert system(books, "state") in ("stopped", "down")
     assert len(wms.writes) - sent <= 2 * 4, "no more than twice its concurrency"
     assert books.rows("SELECT count(*) FROM messages WHERE state = 'leased'") == [(0,)]

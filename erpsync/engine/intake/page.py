@@ -111,7 +111,8 @@ class Page:
         self, kind: str, inc: Incoming, text: str, event_id: int, record: Record | None = None, **evidence: object
     ) -> None:
         """Open an exception about what was told; what is told after it in this page can heal it."""
-        subject = record.key if record is not None else (inc.key if inc.number else f"system:{self.system}")
+        nameless = f"system:{self.system}/{self.kind.name}/{inc.error_place or inc.content_hash.hex()[:8]}"
+        subject = record.key if record is not None else (inc.key if inc.number else nameless)
         case = Case(
             kind,
             subject,

@@ -35,6 +35,7 @@ class PullReport:
     verdicts: Counter[str] = field(default_factory=Counter)
     offered: int = 0
     changed: int = 0
+    nameless: bool = False  # something could not be read so far that nobody knows what it was
     error: CallError | None = None
     skipped: str = ""  # why it was not tried
 
@@ -44,6 +45,7 @@ class PullReport:
         self.verdicts.update(applied.verdicts)
         self.offered += len(applied.offered)
         self.changed += applied.changed
+        self.nameless |= applied.nameless
 
 
 class Puller:
@@ -97,7 +99,9 @@ class Puller:
             await context.store.writer.run(lambda db: self._failed(db, pull, system, flow, report.error))
         else:
             scanned = pull.full or not self._reads(system, kind).changes
-            await context.store.writer.run(lambda db: self._done(db, pull, system, flow, scanned=scanned))
+            await context.store.writer.run(
+                lambda db: self._done(db, pull, system, flow, scanned=scanned, all_named=not report.nameless)
+            )
         return report
 
     def _lease_ms(self, system: str) -> int:
@@ -227,13 +231,13 @@ class Puller:
         if not denied and signal.answered and not isinstance(error, RetryLater):
             case = Case(
                 "contract_violation",
-                f"system:{system}",
+                f"system:{system}/{pull.kind}",
                 f"{pull.kind} cannot be read from {system}: {error.message}",
                 system_id=pull.system_id,
             )
             cases.open_case(db, case, company_id=pull.company_id, now=now)
 
-    def _done(self, db: Connection, pull: Pull, system: str, flow: Flow, *, scanned: bool) -> None:
+    def _done(self, db: Connection, pull: Pull, system: str, flow: Flow, *, scanned: bool, all_named: bool) -> None:
         now = self._context.now_ms
         full_due_at = now + _ms(flow.full_every) if scanned else None
         cursors.end(db, pull, now=now, due_at=now + _ms(flow.every), full_due_at=full_due_at)
@@ -243,8 +247,12 @@ class Puller:
             company_id=pull.company_id,
             now=now,
             how="it can be read again",
-            subject=f"system:{system}",
+            subject=f"system:{system}/{pull.kind}",
         )
+        if scanned and all_named:
+            cases.heal_under(
+                db, "contract_violation", f"system:{system}/{pull.kind}/", company_id=pull.company_id, now=now
+            )
 
 
 _OF_THE_DOCUMENTS = frozenset({"http_400", "http_404", "http_422", "refused", "columns", "unmappable"})
