@@ -184,7 +184,7 @@ class Crew:
             if (route.target_id, route.flow_id) not in self.feeder.unread or route.target not in self._targets:
                 continue
             kind = route.kind.name
-            await self.puller.pull(route.target, kind, route.flow, force=True, full=route.reads.scan)
+            await self.puller.pull(route.target, kind, route.flow, full=route.reads.scan)  # failed: again in its time
             self._find_unread()
             self.wake()
 

@@ -325,3 +325,29 @@ def test_a_lost_compare_and_set_is_read_again_and_decided_anew(make_books):
     assert wms.kept("item", "SKU-1")[0].fields["price"] == 12_000_000
     assert wms.kept("item", "SKU-1")[0].fields["name"] == "Drill"
     assert books.open_cases() == [("ownership_refused", "item:SKU-1")]
+
+
+def test_a_blind_warehouse_that_can_be_read_is_read_before_anything_is_made_there(make_books):
+    books = make_books(kinds=("item",), wms=Once.BLIND)
+    erp, wms = books.systems["erp"], books.systems["wms"]
+    for n in range(10):
+        item(books, sku=f"SKU-{n}")
+        wms.keep("item", sku=f"SKU-{n}", name="Drill", price="10" if n % 2 else "9", currency="USD")
+    item(books, sku="SKU-10")
+    books.sync()
+    assert sorted(write[0] for write in wms.writes) == ["PATCH /item"] * 5 + ["POST /item"]
+    assert len(wms.documents) == 11
+    assert erp.writes == []
+
+
+def test_nothing_is_made_at_a_blind_warehouse_that_could_not_be_read_yet(make_books):
+    books = make_books(kinds=("item",), wms=Once.BLIND)
+    wms = books.systems["wms"]
+    item(books)
+    wms.read_error = SystemDown("connection refused", code="connect")
+    assert books.sync(seconds=1).exit_code == 8
+    assert wms.writes == []
+    wms.read_error = None
+    books.clock.turn(minutes=6)
+    books.sync()
+    assert len(wms.documents) == 1
