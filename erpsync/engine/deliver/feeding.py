@@ -75,7 +75,7 @@ class Feeder:
     async def feed(self) -> int:
         """Claim what there is room for, at every target; returns how many messages were claimed."""
         hungry = [target for target in self._targets if self._is_hungry(target)]
-        due = await asyncio.to_thread(self._due, hungry)
+        due = await asyncio.to_thread(self._due, hungry) if hungry else []
         if not due:
             return 0
         claimed: dict[int, list[int]] = await self._context.store.writer.run(lambda db: self._claim(db, due))
