@@ -10,25 +10,35 @@ from erpsync.terminal import Clock, money
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from erpsync.domain.filter_nodes import Node
     from erpsync.store.reading.selecting import Selection
     from erpsync.workbench import Workbench
 
 
 def selection(bench: Workbench, where: str, *, limit: int | None, sort: str, output: Output) -> Selection:
     """The rows asked for; raises FilterError. Without a limit 50, and all where ids or lines are passed on."""
-    from erpsync.domain.filters import parse  # noqa: PLC0415  (not for help and --version)
-    from erpsync.store.reading.selecting import Selection  # noqa: PLC0415  (as above)
+    from erpsync.store.reading.selecting import Selection  # noqa: PLC0415  (not for help and --version)
 
     if limit is None:
         limit = 0 if output in (Output.IDS, Output.JSONL) else DEFAULT_LIMIT
     return Selection(
         company=bench.landscape.company,
         now=bench.now(),
-        where=parse(where),
+        where=_filter(where),
         limit=limit,
         sort=sort,
         zone=clock(bench).zone,
     )
+
+
+def _filter(where: str) -> Node:
+    from erpsync.domain.filter_nodes import Everything  # noqa: PLC0415  (as above)
+
+    if not where.strip():
+        return Everything()
+    from erpsync.domain.filters import parse  # noqa: PLC0415  (only where there is something to read)
+
+    return parse(where)
 
 
 def clock(bench: Workbench) -> Clock:
