@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -22,6 +23,7 @@ _ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"  # none that is read as another
 _ID_LENGTH = 5
 _LINE_BYTES = 128
 _SAME_NS = 2_000_000_000
+_PATIENCE_SECONDS = 0.5
 _STRIDE = 1000
 
 # Numbers that are not given twice as long as pruning keeps the last row; each is one step down an index.
@@ -78,8 +80,12 @@ class Sidecar:
         return Mark(store_id, epoch, progress, moved)
 
     def write(self, store_id: str, epoch: int, progress: int) -> None:
-        """Raise the line to this; another process's higher one stays. Raises OSError."""
-        fcntl.lockf(self._fd, fcntl.LOCK_EX)
+        """Raise the line to this; another process's higher one stays. Raises OSError, also when another holds it too long.
+
+        Whoever holds it needs microseconds, unless its process was stopped just then: nobody stands still with it, and
+        the next commit raises the line again.
+        """
+        self._take()
         try:
             mark = self.read()
             if (
@@ -99,6 +105,18 @@ class Sidecar:
                 )
         finally:
             fcntl.lockf(self._fd, fcntl.LOCK_UN)
+
+    def _take(self) -> None:
+        until = time.monotonic() + _PATIENCE_SECONDS
+        while True:
+            try:
+                fcntl.lockf(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.002)
+            else:
+                return
 
     def close(self) -> None:
         """Give the lock back. Closing twice does nothing."""

@@ -234,7 +234,8 @@ def _adopt(db: Connection, path: Path, *, sidecar: identity.Sidecar, now: dateti
     try:
         found = identity.adopt(db, path, sidecar=sidecar, now=now)
         db.execute("COMMIT")
-        identity.mark(db, found, sidecar=sidecar)
+        with contextlib.suppress(BlockingIOError):  # a stopped process holds the line: the next commit raises it
+            identity.mark(db, found, sidecar=sidecar)
     finally:
         if db.in_transaction:
             db.execute("ROLLBACK")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import random
 import signal
 import sqlite3
@@ -82,6 +83,25 @@ def ended(worker: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]:
     finally:
         worker.kill()
         worker.wait()
+
+
+def stop_between_writes(worker: subprocess.Popen[bytes], practice: Practice) -> None:
+    """Stop a worker while it waits for an answer, not in the middle of a write to the store: that would lock out everybody."""
+    for _ in range(200):
+        worker.send_signal(signal.SIGSTOP)
+        os.waitpid(worker.pid, os.WUNTRACED)  # it stands now, and not only soon
+        with (
+            contextlib.closing(
+                sqlite3.connect(practice.folder / "erpsync.db", timeout=0.02, isolation_level=None)
+            ) as db,
+            contextlib.suppress(sqlite3.OperationalError),
+        ):
+            db.execute("BEGIN IMMEDIATE")
+            db.execute("ROLLBACK")
+            return
+        worker.send_signal(signal.SIGCONT)
+        time.sleep(0.005)
+    raise AssertionError("the worker never stood between two writes")
 
 
 def unknown_at_blind(practice: Practice) -> int:
@@ -195,11 +215,13 @@ def test_a_worker_that_stands_still_past_its_lease_cannot_finish(practice):
     after = control.state("shop")["writes_received"]
     with ended(practice.start("run")) as worker:
         control.wait("shop", "write_received", after=after, timeout=30)
-        worker.send_signal(signal.SIGSTOP)
+        stop_between_writes(worker, practice)
         control.faults("shop", reset=True)
         time.sleep(14)  # its lease is three deadlines and ten seconds
         other = practice.run("sync", "item", "--timeout", "40s")
-        assert other.code == 0, other.out + other.err
+        assert other.code in (0, 8), (
+            other.out + other.err
+        )  # 8: what was in flight at the blind warehouse is a question now
         worker.send_signal(signal.SIGCONT)
         time.sleep(2)
         worker.send_signal(signal.SIGTERM)

@@ -298,3 +298,21 @@ def test_a_closed_store_is_no_longer_read_or_written(store: Store) -> None:
 def test_a_store_is_made_once(store: Store) -> None:
     with pytest.raises(StoreError, match="exists already"):
         Store.create(store.path, now=NOON)
+
+
+def test_a_process_that_stands_still_with_the_epoch_line_in_hand_holds_up_nobody(tmp_path: Path) -> None:
+    path = tmp_path / "erpsync.db"
+    Store.create(path, now=NOON).close()
+    held = "f = open(sys.argv[1], 'r+'); fcntl.lockf(f, fcntl.LOCK_EX)"
+    program = f"import fcntl, sys, time; {held}; print(1, flush=True); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", program, f"{path}.epoch"], stdout=subprocess.PIPE) as holder:
+        try:
+            assert holder.stdout is not None
+            holder.stdout.readline()
+            with Store.open(path, now=NOON) as store:
+                assert store.epoch == 1
+                store.writer.call(lambda db: db.execute("INSERT INTO meta (name, value) VALUES ('x', '1')"))
+        finally:
+            holder.kill()
+    with Store.open(path, now=NOON) as store:
+        assert store.epoch == 1, "it was only late, and no backup"
