@@ -43,7 +43,6 @@ class Wanted:
     once: dict[int, Once]
     upserts: frozenset[int]  # flow ids whose writes may be rebuilt at once
     most_tries: int
-    unknown_due_ms: int  # when a lost answer is first asked about, after it was lost
     turn: int = 0  # counts this worker's claims of the target
 
 
@@ -152,7 +151,7 @@ def _take_back(db: Connection, expired: Sequence[int], wanted: Wanted, tally: Ta
             "UPDATE messages SET state = ?, reason = ?, state_at = ?, due_at = ?, pinned_id = ?, unknown_since = ?, "
             "error = CASE WHEN ? = 'poison' THEN 'the worker died of it each time' ELSE error END WHERE message_id = ?",
             (
-                *(after, reason, now, now + (wanted.unknown_due_ms if after is State.UNKNOWN else 0)),
+                *(after, reason, now, now),
                 *(
                     pin if after is State.READY else None,
                     (begun_at or now) if after is State.UNKNOWN else None,

@@ -15,11 +15,6 @@ def followers(db: Connection, lane_id: int, message_id: int) -> list[int]:
     return [int(row[0]) for row in rows]
 
 
-def lane_followers(db: Connection, lane_id: int, message_id: int) -> int:
-    """How many wait behind it in its lane."""
-    return len(followers(db, lane_id, message_id))
-
-
 def fresh_tries(db: Connection, message_id: int) -> None:
     """A person lets it be tried again: its tries and lost compare-and-sets count from zero, the old ones stay as evidence."""
     db.execute(

@@ -84,7 +84,6 @@ def _wanted(target_id: int) -> Wanted:
         once={_FLOW: Once.IDEMPOTENT},
         upserts=frozenset(),
         most_tries=12,
-        unknown_due_ms=0,
     )
 
 

@@ -69,7 +69,6 @@ class Hands:
             once={route.flow_id: self.once for route in self.routes},
             upserts=frozenset(),
             most_tries=most_tries,
-            unknown_due_ms=0,
             **more,
         )
         return self._write(lambda db, tally: claims.claim(db, wanted, tally, worker_id=0, now=self.context.now_ms))

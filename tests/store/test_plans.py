@@ -30,7 +30,6 @@ WANTED = Wanted(
     once={1: Once.IDEMPOTENT},
     upserts=frozenset(),
     most_tries=12,
-    unknown_due_ms=0,
 )
 OFFER = Offer(None, 2, 1, 1, "item:SKU-1", supersedes=True)
 DELIVERED = Outcome(

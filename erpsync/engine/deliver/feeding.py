@@ -166,7 +166,6 @@ class Feeder:
             once={route.flow_id: route.writes.once for route in target.routes},
             upserts=frozenset(route.flow_id for route in target.routes if route.writes.upsert),
             most_tries=self._context.system(target.name).retry.tries,
-            unknown_due_ms=0,
             turn=target.turn,
         )
 

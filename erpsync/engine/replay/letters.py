@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -15,31 +14,6 @@ from erpsync.store.messages import Standing
 from erpsync.store.totals import Tally
 
 MOST = 1_000
-
-
-@dataclass(frozen=True)
-class Letter:
-    """One message as the preview shows it."""
-
-    message_id: int
-    key: str
-    system: str
-    state: str
-    stake: int
-    currency: str
-    line: int
-
-
-@dataclass
-class ReplayPreview:
-    """What a replay would do: the frozen letters, those left out and why, per target, and what waits behind them."""
-
-    send: list[Letter] = field(default_factory=list)
-    left_out: list[tuple[int, str]] = field(default_factory=list)
-    targets: Counter[str] = field(default_factory=Counter)
-    stake: Counter[str] = field(default_factory=Counter)  # minor units by currency
-    lanes: int = 0
-    line_behind: int = 0
 
 
 @dataclass
@@ -69,33 +43,6 @@ def _why_not(standing: Standing | None) -> str:
     if standing.state != State.DEAD and not held_for_line:
         return f"not dead, it is {standing.state}"
     return ""
-
-
-def preview_replay(bench: Bench, ids: Sequence[int]) -> ReplayPreview:
-    """What replaying these would do; leaves nothing."""
-    context = bench.context()
-    preview = ReplayPreview()
-    lanes = set()
-    with context.store.read() as db:
-        found = _standings(context, db, ids)
-        for message_id in dict.fromkeys(ids):
-            standing = found.get(message_id)
-            if why := _why_not(standing):
-                preview.left_out.append((message_id, why))
-                continue
-            assert standing is not None  # noqa: S101  (there is no reason against it)
-            line = letters.lane_followers(db, standing.lane_id, message_id)
-            system = context.system_named(standing.target_id)
-            preview.send.append(
-                Letter(message_id, standing.key, system, standing.state, standing.stake, standing.currency, line)
-            )
-            preview.targets[system] += 1
-            if standing.currency:
-                preview.stake[standing.currency] += standing.stake
-            preview.line_behind += line
-            lanes.add(standing.lane_id)
-    preview.lanes = len(lanes)
-    return preview
 
 
 def replay(bench: Bench, ids: Sequence[int], *, actor: str, reason: str, command: str) -> ReplayResult:
