@@ -134,7 +134,8 @@ class Night:
                 company_id=1,
                 kind=kind,
                 number=number,
-                fields=json.dumps({name: [value, 1, 0] for name, value in (fields or {"number": number}).items()}),
+                fields=json.dumps(fields or {"number": number}),
+                origins='{"":[1,0]}',
                 revision=revision,
                 changed_at=self.at(600),
             )

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from json.encoder import encode_basestring_ascii as _quoted
 
 from erpsync.domain.document import Fields
 from erpsync.store.connection import Connection
@@ -27,7 +26,10 @@ FAR_IDS_OF_KEYS = (
 
 @dataclass
 class Record:
-    """Our canonical document now. ``origins`` has, for each field, who set it and when (milliseconds)."""
+    """Our canonical document now. ``origins`` has who set a field and when (milliseconds), ``""`` those of all not named.
+
+    ``packed`` is the text of exactly these fields where somebody has it; who changes ``fields`` empties it.
+    """
 
     record_id: int
     kind: str
@@ -38,6 +40,7 @@ class Record:
     revision: int = 0
     changed_at: int = 0
     event_id: int | None = None
+    packed: str = field(default="", repr=False, compare=False)
 
     @property
     def key(self) -> str:
@@ -67,50 +70,16 @@ class Picture:
 
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
-_NOBODY = (0, 0)
-_WORDS = {None: "null", True: "true", False: "false"}
-
-
-def _pack(record: Record) -> str:
-    """Each field as ``[value, who set it, when]``; written by hand, at half the price of the encoder."""
-    origins, parts = record.origins, []
-    last: tuple[int, int] | None = None
-    tail = ""
-    for name, value in record.fields.items():
-        origin = origins.get(name, _NOBODY)
-        if origin is not last:
-            last, tail = origin, f",{origin[0]},{origin[1]}]"
-        kind = type(value)
-        text = _quoted(value) if kind is str else str(value) if kind is int else _WORDS[value]  # type: ignore[index,arg-type]  # by its type
-        parts.append(f"{_quoted(name)}:[{text}{tail}")
-    return "{" + ",".join(parts) + "}"
-
-
-def _unpack(text: str) -> tuple[Fields, dict[str, tuple[int, int]]]:
-    fields: Fields = {}
-    origins: dict[str, tuple[int, int]] = {}
-    for name, (value, origin, since) in json.loads(text).items():
-        fields[name] = value
-        origins[name] = (origin, since)
-    return fields, origins
-
-
-def fields_of(text: str) -> Fields:
-    """The flat form kept in ``records.fields``, without its origins."""
-    return {name: entry[0] for name, entry in json.loads(text).items()}
-
-
-_RECORD = "record_id, kind, number, fields, removed, revision, changed_at, event_id"
+_RECORD = "record_id, kind, number, fields, removed, revision, changed_at, event_id, origins"
 
 
 def _record(row: Sequence[object]) -> Record:
-    fields, origins = _unpack(str(row[3]))
     return Record(
         record_id=int(row[0]),  # type: ignore[call-overload]  # columns are typed by the schema (STRICT)
         kind=str(row[1]),
         number=str(row[2]),
-        fields=fields,
-        origins=origins,
+        fields=json.loads(str(row[3])),
+        origins={name: (system_id, since) for name, (system_id, since) in json.loads(str(row[8])).items()},
         removed=bool(row[4]),
         revision=int(row[5]),  # type: ignore[call-overload]  # as above
         changed_at=int(row[6]),  # type: ignore[call-overload]  # as above
@@ -145,9 +114,12 @@ def insert_records(db: Connection, company_id: int, records: Sequence[Record]) -
     """Write new records; their ids were taken from ``next_record_id``."""
     insert_rows(
         db,
-        "records (record_id, company_id, kind, number, fields, removed, revision, changed_at, event_id)",
+        "records (record_id, company_id, kind, number, fields, origins, removed, revision, changed_at, event_id)",
         [
-            (r.record_id, company_id, r.kind, r.number, _pack(r), int(r.removed), r.revision, r.changed_at, r.event_id)
+            (
+                *(r.record_id, company_id, r.kind, r.number, r.packed or _encode(r.fields), _encode(r.origins)),
+                *(int(r.removed), r.revision, r.changed_at, r.event_id),
+            )
             for r in records
         ],
     )
@@ -156,8 +128,14 @@ def insert_records(db: Connection, company_id: int, records: Sequence[Record]) -
 def update_records(db: Connection, records: Sequence[Record]) -> None:
     """Write what changed in records that are there."""
     db.executemany(
-        "UPDATE records SET fields = ?, removed = ?, revision = ?, changed_at = ?, event_id = ? WHERE record_id = ?",
-        [(_pack(r), int(r.removed), r.revision, r.changed_at, r.event_id, r.record_id) for r in records],
+        "UPDATE records SET fields = ?, origins = ?, removed = ?, revision = ?, changed_at = ?, event_id = ? WHERE record_id = ?",
+        [
+            (
+                *(r.packed or _encode(r.fields), _encode(r.origins), int(r.removed), r.revision, r.changed_at),
+                *(r.event_id, r.record_id),
+            )
+            for r in records
+        ],
     )
 
 

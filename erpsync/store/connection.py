@@ -12,8 +12,10 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from erpsync.domain.events import Verdict
+from erpsync.domain.messages import Reason, State
 from erpsync.store.faults import is_busy, is_of_the_file, locked, no_file, not_ours, translated
 
 if TYPE_CHECKING:
@@ -27,6 +29,15 @@ else:
         import sqlite3 as dbapi
     Connection, Row = dbapi.Connection, dbapi.Row
     DatabaseError, IntegrityError, OperationalError = dbapi.DatabaseError, dbapi.IntegrityError, dbapi.OperationalError
+
+# Binding asks an object of any type but int, float, str and bytearray whether it adapts itself, and that question costs
+# ten times the binding. These answers are C's own, so that nobody is asked; what is stored stays the same.
+_EXACT: tuple[tuple[type[Any], Callable[[Any], Any]], ...] = (
+    *((type(None), {}.get), (bool, int), (bytes, bytearray)),
+    *((words, str) for words in (State, Reason, Verdict)),
+)
+for _type, _exact in _EXACT:
+    dbapi.register_adapter(_type, _exact)
 
 __all__ = [
     "APPLICATION_ID",

@@ -7,12 +7,14 @@ BOOKS: tuple[str, ...] = (
     """CREATE TABLE payloads (
         payload_id INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, content BLOB NOT NULL
     ) STRICT""",
+    # ``origins``: by field who set it and when, [system, milliseconds]; the entry "" is that of all fields not named.
     """CREATE TABLE records (
         record_id INTEGER PRIMARY KEY,
         company_id INTEGER NOT NULL REFERENCES companies,
         kind TEXT NOT NULL,
         number TEXT NOT NULL,
         fields TEXT NOT NULL,
+        origins TEXT NOT NULL,
         removed INTEGER NOT NULL DEFAULT 0 CHECK (removed IN (0, 1)),
         revision INTEGER NOT NULL DEFAULT 1,
         changed_at INTEGER NOT NULL,

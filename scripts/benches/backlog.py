@@ -20,8 +20,9 @@ _A_LANE = 6
 
 _NUMBERS = "WITH RECURSIVE number (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM number WHERE n + 1 < :many) "
 _RECORDS = (
-    _NUMBERS + "INSERT INTO records (record_id, company_id, kind, number, fields, changed_at) "
-    'SELECT n + 1, 1, \'item\', printf(\'SKU-%07d\', n), printf(\'{"sku":["SKU-%07d",1,0],"name":["Drill",1,0]}\', n), :now FROM number'
+    _NUMBERS + "INSERT INTO records (record_id, company_id, kind, number, fields, origins, changed_at) "
+    'SELECT n + 1, 1, \'item\', printf(\'SKU-%07d\', n), printf(\'{"sku":"SKU-%07d","name":"Drill"}\', n), '
+    "'{\"\":[1,0]}', :now FROM number"
 )
 _LANES = (
     _NUMBERS + "INSERT INTO lanes (lane_id, company_id, target_id, lane_key) "

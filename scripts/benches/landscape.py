@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from erpsync.engine.context import Context
-from erpsync.workbench import Workbench
+from erpsync.workbench import Workbench, collect_rarely
 
 SOURCE = "erp"
 NOBODY = "http://127.0.0.1:9"
@@ -48,6 +48,7 @@ def opened(
             write_landscape(folder, kinds=kinds, targets=targets, writes=writes, url=url, concurrency=concurrency)
         )
     )
+    collect_rarely()  # as a worker does
     try:
         yield workbench.context()
     finally:

@@ -24,7 +24,12 @@ DRILL = {"sku": "SKU-1", "name": "Drill", "price": "10", "currency": "USD"}
 def record(books, key):
     kind, _, number = key.partition(":")
     ((fields,),) = books.rows("SELECT fields FROM records WHERE kind = ? AND number = ?", kind, number)
-    return {name: value for name, (value, _, _) in json.loads(fields).items()}
+    return json.loads(fields)
+
+
+def origins(books):
+    ((text,),) = books.rows("SELECT origins FROM records")
+    return json.loads(text)
 
 
 # Sent with an id ---------------------------------------------------------------------------------------------------
@@ -46,6 +51,19 @@ def test_a_duplicate_does_not_undo_what_came_after_it(make_books):
     second = erp.send("E-2", "item", **DRILL | {"price": "12"})
     books.tell("erp", first, second, first)
     assert record(books, "item:SKU-1")["price"] == 12_000_000
+
+
+def test_a_record_says_of_each_field_who_set_it_and_when(make_books):
+    books = make_books(kinds=("item",))
+    erp = books.systems["erp"]
+    books.tell("erp", erp.send("E-1", "item", **DRILL))
+    first = origins(books)
+    assert list(first) == [""], "one entry for all fields told together"
+    books.clock.turn(seconds=60)
+    books.tell("erp", erp.send("E-2", "item", sku="SKU-1", price="12"))
+    second = origins(books)
+    assert second[""] == first[""]
+    assert second["price"] == [first[""][0], first[""][1] + 60_000]
 
 
 def test_the_same_event_id_with_other_content_is_a_conflict_and_changes_nothing(make_books):

@@ -28,8 +28,8 @@ def fill(db: Connection) -> None:
     raw = payloads.put(db, b'{"number": "SO-1001"}' * 400)
     for record_id in (1, 2, 3):
         db.execute(
-            "INSERT INTO records (record_id, company_id, kind, number, fields, changed_at) "
-            "VALUES (?, 1, 'order', ?, '{}', ?)",
+            "INSERT INTO records (record_id, company_id, kind, number, fields, origins, changed_at) "
+            "VALUES (?, 1, 'order', ?, '{}', '{}', ?)",
             (record_id, f"SO-{record_id}", AT),
         )
         db.execute("INSERT INTO lanes VALUES (?, 1, 1, ?)", (record_id, f"order:SO-{record_id}"))

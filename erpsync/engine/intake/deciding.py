@@ -87,7 +87,7 @@ def _decided(page: Page, inc: Incoming, record: Record, decision: Decision, *, r
         changes = first or returns or bool(decision.accepted)
         event_id = page.log(inc, Verdict.ACCEPTED if changes else Verdict.CAUGHT_UP, record=record)
         if changes:
-            accept(page, record, inc.fields if first else decision.accepted)
+            accept(page, record, inc, inc.fields if first else decision.accepted)
             touch(page, record, inc, event_id)
         if first:
             page.heal("unknown_key", record, "its owner told of it")

@@ -54,13 +54,19 @@ def repaint(page: Page, record: Record, inc: Incoming, picture: Picture) -> None
         page.bindings.append((record_id, page.kind.name, inc.far_id))
 
 
-def accept(page: Page, record: Record, told: Fields) -> None:
-    """Take these fields into the record, told by this page's system now."""
+def accept(page: Page, record: Record, inc: Incoming, told: Fields) -> None:
+    """Take these fields of what was told into the record, told by this page's system now."""
     record.removed = False
-    record.fields.update(told)
-    record.origins.update(dict.fromkeys(told, (page.system_id, page.now)))
+    if not record.fields:
+        record.fields, record.origins = dict(told), {"": (page.system_id, page.now)}
+        record.packed = inc.canonical.decode() if told is inc.fields else ""
+    else:
+        record.fields.update(told)
+        record.origins.update(dict.fromkeys(told, (page.system_id, page.now)))
+        record.packed = ""
     if None in record.fields.values():
-        record.fields = without_gone_lines(record.fields)
+        record.fields, record.packed = without_gone_lines(record.fields), ""
+        record.origins = {name: origin for name, origin in record.origins.items() if not name or name in record.fields}
 
 
 def touch(page: Page, record: Record, inc: Incoming, event_id: int) -> None:

@@ -6,7 +6,6 @@ import json
 from dataclasses import dataclass
 
 from erpsync.domain.document import Fields, Scalar, line_order
-from erpsync.store.books import fields_of
 from erpsync.store.connection import Connection
 
 
@@ -40,7 +39,7 @@ def around(db: Connection, message_id: int) -> Around:
         "LEFT JOIN payloads own ON own.payload_id = m.own_id WHERE m.message_id = ?",
         (message_id,),
     ).fetchone()
-    record = fields_of(row[0])
+    record: Fields = json.loads(row[0])
     if row[5]:
         record = _flat(bytes(row[5]).decode(errors="replace")) or record
     return Around(record, json.loads(row[1]) if row[1] and row[2] else None, row[3], _flat(row[4]))
