@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from erpsync.domain.document import Fields
 from erpsync.store.connection import Connection
-from erpsync.store.rows import insert_rows
+from erpsync.store.rows import insert_rows, update_rows
 
 # CROSS JOIN: what is asked for comes first, then the index is sought for each; left to itself SQLite reads every row.
 BOUND_TO = (
@@ -125,10 +125,17 @@ def insert_records(db: Connection, company_id: int, records: Sequence[Record]) -
     )
 
 
+_CHANGED = (
+    "UPDATE records SET fields = v.column1, origins = v.column2, removed = v.column3, revision = v.column4, "
+    "changed_at = v.column5, event_id = v.column6 FROM (VALUES {rows}) v WHERE record_id = v.column7"
+)
+
+
 def update_records(db: Connection, records: Sequence[Record]) -> None:
     """Write what changed in records that are there."""
-    db.executemany(
-        "UPDATE records SET fields = ?, origins = ?, removed = ?, revision = ?, changed_at = ?, event_id = ? WHERE record_id = ?",
+    update_rows(
+        db,
+        _CHANGED,
         [
             (
                 *(r.packed or _encode(r.fields), _encode(r.origins), int(r.removed), r.revision, r.changed_at),

@@ -17,14 +17,14 @@ from erpsync.store.schema import OPEN
 from erpsync.store.totals import Tally
 
 PROMOTE = (
-    "UPDATE messages SET is_head = 1 WHERE message_id = (SELECT message_id FROM messages WHERE lane_id = ? "
-    f"AND state IN {OPEN} ORDER BY message_id LIMIT 1) AND is_head = 0"
+    "UPDATE messages SET is_head = 1 WHERE is_head = 0 AND message_id IN (SELECT (SELECT m.message_id FROM messages m "
+    f"WHERE m.lane_id = j.value AND m.state IN {OPEN} ORDER BY m.message_id LIMIT 1) FROM json_each(?) j)"
 )
 
 
 def promote(db: Connection, lane_ids: Iterable[int]) -> None:
     """Hand these lanes on to their oldest unfinished message."""
-    db.executemany(PROMOTE, [(lane_id,) for lane_id in lane_ids])
+    db.execute(PROMOTE, (json.dumps(list(lane_ids)),))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from erpsync.domain.messages import Reason, State
 from erpsync.store import cases
 from erpsync.store.connection import Connection
-from erpsync.store.rows import insert_rows
+from erpsync.store.rows import insert_rows, update_rows
 from erpsync.store.schema import OPEN
 from erpsync.store.totals import Tally
 
@@ -97,14 +97,17 @@ def offer(db: Connection, offers: Sequence[Offer], tally: Tally, *, now: int) ->
         if message.state is not State.SKIPPED:
             line.append(message)
     heads = [line[0] for line in lines.values() if line]
-    promoted = [(m.message_id,) for m in heads if m.offer is None and not m.is_head]
+    promoted = [m.message_id for m in heads if m.offer is None and not m.is_head]
     for head in heads:
         head.is_head = True
     if cleared:
         _write_cleared(db, cleared, tally, now=now)
     _write_new(db, new, tally, now=now)
     if promoted:
-        db.executemany("UPDATE messages SET is_head = 1 WHERE message_id = ?", promoted)
+        db.execute(
+            "UPDATE messages SET is_head = 1 WHERE message_id IN (SELECT value FROM json_each(?))",
+            (json.dumps(promoted),),
+        )
     return [m.message_id for m in new]
 
 
@@ -157,6 +160,12 @@ def _lines(db: Connection, lane_ids: Iterable[int]) -> dict[int, list[_Message]]
     return lines
 
 
+_CLEARED = (
+    "UPDATE messages SET state = 'skipped', is_head = 0, reason = v.column1, superseded_by = v.column2, state_at = v.column3 "
+    "FROM (VALUES {rows}) v WHERE message_id = v.column4"
+)
+
+
 def _write_cleared(db: Connection, cleared: Sequence[_Message], tally: Tally, *, now: int) -> None:
     """Skip older messages that a newer one cleared, with what hangs on them."""
     for m in cleared:
@@ -168,10 +177,7 @@ def _write_cleared(db: Connection, cleared: Sequence[_Message], tally: Tally, *,
             stake=m.stake,
             currency=m.currency,
         )
-    db.executemany(
-        "UPDATE messages SET state = 'skipped', is_head = 0, reason = ?, superseded_by = ?, state_at = ? WHERE message_id = ?",
-        [(m.reason, m.by, now, m.message_id) for m in cleared],
-    )
+    update_rows(db, _CLEARED, [(m.reason, m.by, now, m.message_id) for m in cleared])
     if waited := [m.message_id for m in cleared if m.state == State.HELD]:
         db.execute("DELETE FROM waits WHERE message_id IN (SELECT value FROM json_each(?))", (json.dumps(waited),))
     troubled = cases.troubled_messages(db, [m.message_id for m in cleared])

@@ -17,8 +17,19 @@ from erpsync.store.books import Picture, pictures_for, write_pictures
 from erpsync.store.cases import Case
 from erpsync.store.connection import Connection
 from erpsync.store.messages import promote, release_waits_for
-from erpsync.store.rows import insert_rows
+from erpsync.store.rows import insert_rows, update_rows
 from erpsync.store.totals import Tally
+
+
+_ENDED = (
+    "UPDATE attempts SET ended_at = v.column1, sent_at = v.column2, outcome = v.column3, status = v.column4, answer = v.column5, "
+    "answer_cut = v.column6, error = v.column7, error_code = v.column8, took_us = v.column9 FROM (VALUES {rows}) v "
+    "WHERE message_id = v.column10 AND lease_no = v.column11 AND (ended_at IS NULL OR outcome = 'worker_lost')"
+)
+_OVER = (
+    "UPDATE messages SET state = v.column1, is_head = 0, reason = v.column2, state_at = v.column3, pinned_id = NULL, "
+    "unknown_since = NULL, error = '', error_code = '', error_field = '' FROM (VALUES {rows}) v WHERE message_id = v.column4"
+)
 
 
 @dataclass(slots=True)
@@ -114,9 +125,9 @@ def finish(db: Connection, outcomes: Sequence[Outcome], tally: Tally, *, now: in
 
 
 def _write_attempts(db: Connection, outcomes: Sequence[Outcome], ours: set[int], *, now: int) -> None:
-    db.executemany(
-        "UPDATE attempts SET ended_at = ?, sent_at = ?, outcome = ?, status = ?, answer = ?, answer_cut = ?, error = ?, "
-        "error_code = ?, took_us = ? WHERE message_id = ? AND lease_no = ? AND (ended_at IS NULL OR outcome = 'worker_lost')",
+    update_rows(
+        db,
+        _ENDED,
         [
             (
                 *(
@@ -135,11 +146,7 @@ def _write_attempts(db: Connection, outcomes: Sequence[Outcome], ours: set[int],
 
 def _write_messages(db: Connection, ours: Sequence[Outcome], tally: Tally, *, now: int) -> None:
     finished = [o for o in ours if o.after in (State.DONE, State.SKIPPED)]
-    db.executemany(
-        "UPDATE messages SET state = ?, is_head = 0, reason = ?, state_at = ?, pinned_id = NULL, unknown_since = NULL, "
-        "error = '', error_code = '', error_field = '' WHERE message_id = ?",
-        [(o.after, o.reason, now, o.message_id) for o in finished],
-    )
+    update_rows(db, _OVER, [(o.after, o.reason, now, o.message_id) for o in finished])
     db.executemany(
         "UPDATE messages SET state = ?, reason = ?, state_at = CASE WHEN state = ? THEN state_at ELSE ? END, due_at = ?, error = ?, "
         "error_code = ?, error_field = ?, tries = max(0, tries - ?), conflicts = conflicts + ?, generation = COALESCE(?, generation), "

@@ -9,6 +9,19 @@ from dataclasses import dataclass
 from erpsync.domain.document import Fields
 from erpsync.store import payloads
 from erpsync.store.connection import Connection
+from erpsync.store.rows import update_rows
+
+
+_BEGUN = (
+    "UPDATE attempts SET begun_at = v.column1, request = v.column2, headers = v.column3, body_id = v.column4, "
+    "content = v.column5, once_key = v.column6, generation = v.column7, far_id = v.column8, far_revision = v.column9, "
+    "mapping_hash = v.column10, landscape_id = v.column11 FROM (VALUES {rows}) v "
+    "WHERE message_id = v.column12 AND lease_no = v.column13"
+)
+_RISEN = (
+    "UPDATE messages SET generation = v.column1 FROM (VALUES {rows}) v "
+    "WHERE message_id = v.column2 AND generation < v.column1"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +54,9 @@ def begin(db: Connection, tries: Sequence[Begun], *, landscape_id: int, now: int
     }
     going = [t for t in tries if t.message_id in ours]
     body_ids = payloads.put_many(db, [t.body for t in going])
-    db.executemany(
-        "UPDATE attempts SET begun_at = ?, request = ?, headers = ?, body_id = ?, content = ?, once_key = ?, generation = ?, "
-        "far_id = ?, far_revision = ?, mapping_hash = ?, landscape_id = ? WHERE message_id = ? AND lease_no = ?",
+    update_rows(
+        db,
+        _BEGUN,
         [
             (
                 *(
@@ -60,8 +73,7 @@ def begin(db: Connection, tries: Sequence[Begun], *, landscape_id: int, now: int
             for t, body_id in zip(going, body_ids, strict=True)
         ],
     )
-    risen = [(t.generation, t.message_id, t.generation) for t in going]
-    db.executemany("UPDATE messages SET generation = ? WHERE message_id = ? AND generation < ?", risen)
+    update_rows(db, _RISEN, [(t.generation, t.message_id) for t in going if t.generation > 1])
     return ours
 
 
