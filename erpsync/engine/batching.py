@@ -14,37 +14,53 @@ _Answer = TypeVar("_Answer")
 
 
 class Batch(Generic[_Work, _Answer]):
-    """``await put(work)`` gives ``write``'s answer for it, once it is on disk.
+    """``await put(work)`` gives what ``write`` answers to the batch it went with, once that is on disk.
 
-    ``write`` gets the gathered work and returns an answer for each, in order; it runs inside the writer's transaction.
+    ``write`` gets the gathered work; it runs inside the writer's transaction.
     """
 
     def __init__(
         self,
         writer: Writer,
-        write: Callable[[Connection, Sequence[_Work]], Sequence[_Answer]],
+        write: Callable[[Connection, Sequence[_Work]], _Answer],
         *,
+        written: Callable[[Sequence[_Work], _Answer], None] = lambda *_: None,
+        broke: Callable[[Exception], None] = lambda _: None,
         most: int = 128,
         wait_seconds: float = 0.004,
     ) -> None:
+        """``written`` hears of each batch that is on disk, ``broke`` of an error that nobody waits for."""
         self._writer = writer
         self._write = write
+        self._written = written
+        self._broke = broke
         self._most = most
         self._wait = wait_seconds
-        self._waiting: list[tuple[_Work, asyncio.Future[_Answer]]] = []
+        self._waiting: list[_Work] = []
+        self._futures: list[asyncio.Future[_Answer]] = []
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def put(self, work: _Work) -> _Answer:
-        """The answer for this work, once its transaction is on disk."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[_Answer] = loop.create_future()
-        self._waiting.append((work, future))
+    def add(self, work: _Work) -> None:
+        """Have this written soon; nobody waits for it."""
+        self._waiting.append(work)
         if len(self._waiting) >= self._most:
             self._flush()
         elif self._timer is None:
-            self._timer = loop.call_later(self._wait, self._flush)
+            self._timer = asyncio.get_running_loop().call_later(self._wait, self._flush)
+
+    async def put(self, work: _Work) -> _Answer:
+        """The answer to the batch this work is in, once its transaction is on disk."""
+        future: asyncio.Future[_Answer] = asyncio.get_running_loop().create_future()
+        self._futures.append(future)
+        self.add(work)
         return await future
+
+    async def drain(self) -> None:
+        """Wait until everything added so far is on disk, or has failed."""
+        self._flush()
+        while self._tasks:
+            await asyncio.wait(self._tasks)
 
     def _flush(self) -> None:
         if self._timer is not None:
@@ -52,19 +68,22 @@ class Batch(Generic[_Work, _Answer]):
             self._timer = None
         if self._waiting:
             batch, self._waiting = self._waiting, []
-            task = asyncio.get_running_loop().create_task(self._commit(batch))
+            futures, self._futures = self._futures, []
+            task = asyncio.get_running_loop().create_task(self._commit(batch, futures))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _commit(self, batch: list[tuple[_Work, asyncio.Future[_Answer]]]) -> None:
-        works = [work for work, _ in batch]
+    async def _commit(self, batch: list[_Work], futures: list[asyncio.Future[_Answer]]) -> None:
         try:
-            answers = await self._writer.run(lambda db: self._write(db, works))
-        except Exception as error:  # noqa: BLE001  (each of those who wait must hear of it)
-            for _, future in batch:
+            answer = await self._writer.run(lambda db: self._write(db, batch))
+        except Exception as error:  # noqa: BLE001  (those who wait must hear of it; where nobody does, the worker)
+            for future in futures:
                 if not future.done():
                     future.set_exception(error)
+            if len(futures) < len(batch):
+                self._broke(error)
             return
-        for (_, future), answer in zip(batch, answers, strict=True):
+        self._written(batch, answer)
+        for future in futures:
             if not future.done():
                 future.set_result(answer)

@@ -6,14 +6,15 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
 from erpsync.engine.context import Context
 from erpsync.engine.deliver.ending import NEVER
 from erpsync.engine.deliver.feeding import Feeder
-from erpsync.engine.deliver.finishing import Finisher
+from erpsync.engine.deliver.finishing import Ended, Finisher
+from erpsync.engine.deliver.leaving import Planner
 from erpsync.engine.deliver.parents import sweep
 from erpsync.engine.deliver.sending import Sender
 from erpsync.engine.deliver.settling import Settler
@@ -39,9 +40,12 @@ class Crew:
         self._woken = asyncio.Event()
         self._stopping = asyncio.Event()
         self._rereads: set[asyncio.Task[None]] = set()
-        self.finisher = Finisher(context, moved=self._moved)
-        self.sender = Sender(context, self.finisher, reread=self._reread)
-        self.feeder = Feeder(context, self.sender, targets=self._targets, ended=self.wake, broke=self._broke)
+        self.finisher = Finisher(context, moved=self._moved, broke=self._broke)
+        planner = Planner(context)
+        self.sender = Sender(context, planner, self.finisher, reread=self._reread)
+        self.feeder = Feeder(
+            context, planner, self.sender, self.finisher, targets=self._targets, hungry=self.wake, broke=self._broke
+        )
         self.settler = Settler(context, self.finisher)
         self.puller = Puller(context)
         self.late = 0
@@ -234,8 +238,9 @@ class Crew:
             await self.context.store.writer.run(lambda db: sweep(db, self.context, lonely))
             self.wake()
 
-    def _moved(self, report: Finished) -> None:
+    def _moved(self, batch: Sequence[Ended], report: Finished) -> None:
         self.late += report.late
+        self.feeder.finished(batch)
         self.wake()
 
     def _reread(self, system: str, kind: str, far_id: str) -> None:

@@ -25,6 +25,7 @@ from erpsync.domain.values import json_default
 from erpsync.engine.context import Context
 from erpsync.engine.deliver.building import Look, Missing, Nothing, Ready, build, parent_keys
 from erpsync.engine.deliver.finishing import Ended, Finisher
+from erpsync.engine.deliver.leaving import Planner
 from erpsync.engine.deliver.sending import Sender
 from erpsync.engine.intake.narrowing import pull_some
 from erpsync.engine.intake.reading import Puller, PullReport
@@ -172,7 +173,7 @@ async def _would(context: Context, route: Route, claimed: Claimed, parents: Mapp
     plan = build(claimed, route, parents=parents, once_key="", now=now)
     reason = ""
     if isinstance(plan, Look):
-        sender = Sender(context, Finisher(context, moved=lambda _: None), reread=lambda *_: None)
+        sender = Sender(context, Planner(context), Finisher(context), reread=lambda *_: None)
         try:
             looked = await sender.look(claimed, route)
         except CallError as error:

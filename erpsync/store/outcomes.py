@@ -20,7 +20,6 @@ from erpsync.store.messages import promote, release_waits_for
 from erpsync.store.rows import insert_rows, update_rows
 from erpsync.store.totals import Tally
 
-
 _ENDED = (
     "UPDATE attempts SET ended_at = v.column1, sent_at = v.column2, outcome = v.column3, status = v.column4, answer = v.column5, "
     "answer_cut = v.column6, error = v.column7, error_code = v.column8, took_us = v.column9 FROM (VALUES {rows}) v "

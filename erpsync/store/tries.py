@@ -11,7 +11,6 @@ from erpsync.store import payloads
 from erpsync.store.connection import Connection
 from erpsync.store.rows import update_rows
 
-
 _BEGUN = (
     "UPDATE attempts SET begun_at = v.column1, request = v.column2, headers = v.column3, body_id = v.column4, "
     "content = v.column5, once_key = v.column6, generation = v.column7, far_id = v.column8, far_revision = v.column9, "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import timedelta
 
 import pytest
@@ -61,12 +62,9 @@ def test_a_system_that_can_be_asked_ends_with_nothing_twice(make_books, once):
     books.sync()
     wms = books.systems["wms"]
     assert wms.count() == {"item": 2}
-    assert [w[0] for w in wms.writes] == [
-        "POST /item",
-        "POST /item",
-        "PATCH /item",
-        *["PATCH /item"] * (len(wms.writes) - 3),
-    ]
+    asked = Counter(w[0] for w in wms.writes)
+    assert asked["POST /item"] == 2, "each was created once, before the restore"
+    assert set(asked) == {"POST /item", "PATCH /item"}
     assert books.states("wms")["item:NEW"] == [("done", "unchanged")]
     assert wms.kept("item", "OLD")[0].fields["price"] == 11_000_000
 

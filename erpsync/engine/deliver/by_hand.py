@@ -132,7 +132,7 @@ async def ask_now(bench: Bench, message_id: int) -> Settled:
             db, message_id, now=context.now_ms, until=context.now_ms + 60_000, worker_id=context.worker_id
         )
     )
-    settler = Settler(context, Finisher(context, moved=lambda _: None))
+    settler = Settler(context, Finisher(context))
     outcome = await settler.settle(message_id, lease)
     return Settled(
         message_id, str(outcome.after), standing.key, name, outcome.far_id, None, [], standing.stake, standing.currency

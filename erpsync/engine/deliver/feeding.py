@@ -11,10 +11,12 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from erpsync.domain.messages import Once
+from erpsync.domain.messages import Once, State
 from erpsync.engine.context import Context
 from erpsync.engine.deliver import building
+from erpsync.engine.deliver.finishing import Ended, Finisher
 from erpsync.engine.deliver.gate import Gate
+from erpsync.engine.deliver.leaving import Asks, Leaving, Planner
 from erpsync.engine.deliver.sending import MARGIN, Sender
 from erpsync.engine.routes import Route
 from erpsync.store import books, claims, systems
@@ -23,17 +25,21 @@ from erpsync.store.claims import Share, Wanted
 from erpsync.store.connection import Connection
 from erpsync.store.systems import SystemRow
 
-_AHEAD = 4  # times the concurrency that may be claimed of an idempotent system, sent or waiting here
+_AHEAD = (
+    4  # times the concurrency that may be claimed of an idempotent system: in flight, waiting here or being finished
+)
 
 
 @dataclass
 class _Target:
+    """A target as this worker sees it. ``in_hand`` has what is claimed and not finished, ``waiting`` what of it may leave."""
+
     name: str
     target_id: int
     routes: list[Route]
-    waiting: deque[tuple[Claimed, dict[str, str]]] = field(default_factory=deque)
-    in_hand: int = 0
-    may_hold: int = 1  # begun, in flight or being finished: of an idempotent system more than may be in flight
+    in_hand: set[int] = field(default_factory=set)
+    waiting: deque[Leaving | Asks] = field(default_factory=deque)
+    senders: int = 0
     gate: Gate = field(default_factory=Gate)
     turn: int = 0
 
@@ -48,29 +54,34 @@ class Feeder:
     def __init__(
         self,
         context: Context,
+        planner: Planner,
         sender: Sender,
+        finisher: Finisher,
         *,
         targets: Sequence[str],
-        ended: Callable[[], None],
+        hungry: Callable[[], None],
         broke: Callable[[Exception], None],
     ) -> None:
-        """``ended`` is called at the end of each delivery, ``broke`` when the store failed under one."""
+        """``hungry`` is called when there may be room for more, ``broke`` when the store failed under a delivery."""
         self._context = context
+        self._planner = planner
         self._sender = sender
-        self._ended = ended
+        self._finisher = finisher
+        self._hungry = hungry
         self._broke = broke
         self.unread: set[tuple[int, int]] = (
             set()
         )  # (target, flow) whose target is read before anything is created there
         self._targets = [_Target(name, context.routes.names.systems[name], context.routes.to(name)) for name in targets]
+        self._by_id = {target.target_id: target for target in self._targets}
         self._tasks: set[asyncio.Task[None]] = set()
         self.workers = 1  # alive on this store, as far as known
         self.delivered = 0
 
     @property
     def idle(self) -> bool:
-        """Nothing claimed waits here, nothing is in flight."""
-        return not self._tasks and not any(target.waiting for target in self._targets)
+        """Nothing claimed waits here, is in flight or is being finished."""
+        return not self._tasks and not any(target.in_hand for target in self._targets)
 
     async def feed(self) -> int:
         """Claim what there is room for, at every target; returns how many messages were claimed."""
@@ -86,19 +97,26 @@ class Feeder:
 
     async def drain(self) -> None:
         """Wait until what is in flight has ended; what waits here unsent is given back."""
-        unsent = [message for target in self._targets for message, _ in target.waiting]
         for target in self._targets:
-            target.waiting.clear()
-        await asyncio.gather(*(self._sender.give_back(message) for message in unsent))
+            self._give_back(target)
         while self._tasks:
             await asyncio.wait(self._tasks)
+        await self._finisher.drain()
+
+    def finished(self, batch: Sequence[Ended]) -> None:
+        """These are on record; what was in this worker's hands is not any more."""
+        for ended in batch:
+            target = self._by_id.get(ended.outcome.target_id)
+            if target is not None and ended.outcome.message_id in target.in_hand:
+                target.in_hand.discard(ended.outcome.message_id)
+                self.delivered += ended.outcome.after is State.DONE
 
     def _most(self, target: _Target) -> int:
         """How many messages of a target this worker carries at once, in flight or waiting here."""
         return self._context.system(target.name).limits.concurrency * (_AHEAD if target.idempotent else 1)
 
     def _local_room(self, target: _Target) -> int:
-        return self._most(target) - len(target.waiting) - target.in_hand
+        return self._most(target) - len(target.in_hand)
 
     def _is_hungry(self, target: _Target) -> bool:
         """Whether a claim is worth its commit: a quarter of what is carried, or nothing left to send."""
@@ -141,7 +159,6 @@ class Feeder:
                 most = 1
             target.gate.most = max(1, most // max(1, self.workers)) if target.idempotent else most
             ahead = _AHEAD if target.idempotent and most > 1 else 1
-            target.may_hold = target.gate.most * ahead
             room = min(most * ahead - claims.leased(db, target.target_id, now=now), self._local_room(target))
             room = min(room, int(min(1e9, systems.tokens_left(row, limits.rate, now=now))))
             if not row.proven:
@@ -170,12 +187,28 @@ class Feeder:
         )
 
     async def _dispatch(self, claimed: dict[int, list[int]]) -> None:
-        loaded = await asyncio.to_thread(self._load, claimed)
-        by_id = {target.target_id: target for target in self._targets}
-        for message, parents in loaded:
-            by_id[message.target_id].waiting.append((message, parents))
+        """Plan what was claimed, put it on record, and have it sent."""
+        for target_id, ids in claimed.items():
+            self._by_id[target_id].in_hand.update(ids)
+        leaving: list[Leaving] = []
+        for message, parents in await asyncio.to_thread(self._load, claimed):
+            plan = self._planner.plan(message, parents)
+            if isinstance(plan, Leaving):
+                leaving.append(plan)
+            elif isinstance(plan, Ended):
+                plan.signal.prepaid = 1
+                self._finisher.add(plan)
+            else:
+                self._by_id[message.target_id].waiting.append(plan)
+        ours = await self._planner.begin_all(leaving)
+        for one in leaving:
+            message = one.claimed
+            if message.message_id in ours:
+                self._by_id[message.target_id].waiting.append(one)
+            else:  # its lease moved on
+                self._by_id[message.target_id].in_hand.discard(message.message_id)
         for target_id in claimed:
-            self._pump(by_id[target_id])
+            self._pump(self._by_id[target_id])
 
     def _load(self, claimed: dict[int, list[int]]) -> list[tuple[Claimed, dict[str, str]]]:
         routes = self._context.routes
@@ -195,32 +228,36 @@ class Feeder:
         return found
 
     def _pump(self, target: _Target) -> None:
+        """As many senders as may be in flight; each takes what waits until nothing does."""
         loop = asyncio.get_running_loop()
-        while target.waiting and target.in_hand < target.may_hold:
-            message, parents = target.waiting.popleft()
-            target.in_hand += 1
-            task = loop.create_task(self._one(target, message, parents))
+        for _ in range(min(target.gate.most - target.senders, len(target.waiting))):
+            target.senders += 1
+            task = loop.create_task(self._send(target))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _one(self, target: _Target, message: Claimed, parents: dict[str, str]) -> None:
+    async def _send(self, target: _Target) -> None:
         try:
-            if await self._sender.deliver(message, parents, target.gate):
-                await self._hold_back(target)
-            self.delivered += 1
+            while target.waiting and target.senders <= target.gate.most:
+                work = target.waiting.popleft()
+                ended = await self._sender.deliver(work, target.gate)
+                if ended is None:
+                    target.in_hand.discard(work.claimed.message_id)
+                elif ended.stops:
+                    await self._hold_back(target)
         except Exception as error:  # noqa: BLE001  (the store failed: the worker must hear of it, and stop)
             self._broke(error)
         finally:
-            target.in_hand -= 1
-            self._pump(target)
-            self._ended()
+            target.senders -= 1
+            self._hungry()
 
     async def _hold_back(self, target: _Target) -> None:
         """A try failed: when that stopped the system or opened its breaker, nothing more of what was claimed leaves."""
         with self._context.store.read() as db:
             target.gate.is_shut = systems.system(db, target.target_id).state != "up"
-        if not target.gate.is_shut:
-            return
-        unsent = [message for message, _ in target.waiting]
-        target.waiting.clear()
-        await asyncio.gather(*(self._sender.give_back(message) for message in unsent))
+        if target.gate.is_shut:
+            self._give_back(target)
+
+    def _give_back(self, target: _Target) -> None:
+        while target.waiting:
+            self._sender.give_back(target.waiting.popleft().claimed)

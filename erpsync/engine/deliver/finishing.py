@@ -38,21 +38,33 @@ class Ended:
     signal: Signal = field(default_factory=Signal)
     lacks: tuple[str, ...] = ()
 
+    @property
+    def stops(self) -> bool:
+        """Its system failed or denied us: what else waits for it may have to stay."""
+        return self.signal.denied or bool(self.signal.failed)
+
 
 class Finisher:
-    """Writes what tries came to, many in one transaction; ``await put`` returns when it is on disk."""
+    """Writes what tries came to, many in one transaction; ``await put`` returns when it is on disk, ``add`` at once."""
 
-    def __init__(self, context: Context, *, moved: Callable[[Finished], None]) -> None:
+    def __init__(
+        self,
+        context: Context,
+        *,
+        moved: Callable[[Sequence[Ended], Finished], None] = lambda *_: None,
+        broke: Callable[[Exception], None] = lambda _: None,
+    ) -> None:
+        """``moved`` hears of each batch that is on disk, ``broke`` of a store that failed under what was added."""
         self._context = context
-        self._moved = moved
-        self._batch: Batch[Ended, Finished] = Batch(context.store.writer, self._write)
+        self._batch: Batch[Ended, Finished] = Batch(context.store.writer, self._write, written=moved, broke=broke)
+        self.add = self._batch.add
+        self.drain = self._batch.drain
 
     async def put(self, ended: Ended) -> None:
         """Record one try."""
-        report = await self._batch.put(ended)
-        self._moved(report)
+        await self._batch.put(ended)
 
-    def _write(self, db: Connection, batch: Sequence[Ended]) -> Sequence[Finished]:
+    def _write(self, db: Connection, batch: Sequence[Ended]) -> Finished:
         tally, now = self._context.tally(), self._context.now_ms
         for ended in batch:
             if ended.outcome.after is State.HELD:
@@ -69,7 +81,7 @@ class Finisher:
                     db, "message.unknown", str(ended.outcome.message_id), now=now, reason=ended.outcome.error
                 )
         tally.write(db)
-        return [report, *([Finished()] * (len(batch) - 1))]
+        return report
 
 
 def _see_to_parents(db: Connection, context: Context, ended: Ended, tally: Tally, *, now: int) -> None:
