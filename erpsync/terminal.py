@@ -14,6 +14,8 @@ from decimal import Decimal
 from functools import cached_property
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from erpsync.domain.values import from_minor_units
+
 _ACTING = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _MOST_MARKS = 4
@@ -126,8 +128,6 @@ def money(minor: int | None, currency: str) -> str:
         return "-"
     if minor == 0:
         return "0"
-    from erpsync.domain.values import from_minor_units  # noqa: PLC0415  (pydantic: not for --version and help)
-
     return f"{from_minor_units(minor, currency):,f}"
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -92,7 +93,7 @@ class Workbench:
     @cached_property
     def landscape(self) -> Landscape:
         """The landscape, read and checked; raises LandscapeError or UsageError."""
-        from erpsync.config.reading import read_landscape  # noqa: PLC0415  (pydantic: not before it is needed)
+        from erpsync.config.reading import read_landscape  # noqa: PLC0415  (not before it is needed)
 
         return read_landscape(self.landscape_path, environ=self.environ)
 
@@ -146,7 +147,7 @@ class Workbench:
 
             store = self.open_to_write("a change", create=True)
             systems = {name: with_limits_of_spec(system) for name, system in self.landscape.systems.items()}
-            landscape = self.landscape.model_copy(update={"systems": systems})
+            landscape = replace(self.landscape, systems=systems)
             adapters = {name: self.adapter(name) for name in systems}
             routes = compile_routes(store, landscape, adapters, now=self.now())
             self._context = Context(store=store, routes=routes, now=self.now, rng=Random())

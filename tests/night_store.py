@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from erpsync.domain.document import Fields
+from erpsync.domain.flat import Fields
 from erpsync.store import audit, payloads
 from erpsync.store.connection import Connection, ms
 from erpsync.store.names import register

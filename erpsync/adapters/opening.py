@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 from erpsync.adapters.protocol import Adapter
@@ -51,7 +52,7 @@ def with_limits_of_spec(system: System) -> System:
     now, usual = system.limits, Limits()
     open_ = {name for name in given.model_fields_set if getattr(now, name) == getattr(usual, name)}
     gaps = {name: value for name in open_ if (value := getattr(given, name)) is not None}
-    limits = now.model_copy(update=gaps)
+    limits = replace(now, **gaps)
     if limits.deadline < limits.timeout:
-        limits = limits.model_copy(update={"deadline": limits.timeout})
-    return system.model_copy(update={"limits": limits}) if gaps else system
+        limits = replace(limits, deadline=limits.timeout)
+    return replace(system, limits=limits) if gaps else system

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from erpsync.domain.document import Document, Fields
+from erpsync.domain.document import Document
+from erpsync.domain.flat import Fields
 from erpsync.domain.messages import Once
 from erpsync.errors import BadDocument, CallError
 

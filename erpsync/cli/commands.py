@@ -14,6 +14,7 @@ from typer.core import TyperCommand, TyperGroup
 from erpsync.cli.options import HOW, OUTPUT, WHAT
 from erpsync.cli.output import say
 from erpsync.cli.tables import wrapped
+from erpsync.cli.words import plainly_read
 from erpsync.errors import UsageError
 from erpsync.workbench import Workbench
 
@@ -23,6 +24,10 @@ _PANELS = (WHAT, HOW, OUTPUT)
 
 class Command(TyperCommand):
     """One command, with help in the words of the design."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Typer's, ``--help`` among them; plain words are taken without pydantic."""
+        return plainly_read(super().get_params(ctx))
 
     def get_help(self, ctx: Any) -> NoReturn:
         """Print the help and end the command; typer would print what this returns."""
@@ -47,6 +52,10 @@ class Commands(TyperGroup):
                 )
                 self.add_command(made, cmd_name)
         return super().get_command(ctx, cmd_name)
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Typer's, ``--help`` among them; plain words are taken without pydantic."""
+        return plainly_read(super().get_params(ctx))
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Every name, made yet or not."""

@@ -92,7 +92,7 @@ _MOST_STDIN = 100_000
 
 def duration(text: str, *, option: str) -> timedelta:
     """How long ``30s``, ``2m``, ``1h30m`` or ``3d`` is; raises UsageError naming the option."""
-    from erpsync.domain.filter_values import read_duration  # noqa: PLC0415  (pydantic: not for help)
+    from erpsync.domain.filter_values import read_duration  # noqa: PLC0415  (not for help)
 
     try:
         return read_duration(text.strip())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from erpsync.cli.options import DEFAULT_LIMIT, Output
+from erpsync.domain.values import from_minor_units
 from erpsync.terminal import Clock, money
 
 if TYPE_CHECKING:
@@ -71,8 +72,6 @@ def stake_text(stake: int, currency: str, *, beside: bool) -> str:
 
 def stake_json(stake: int, currency: str, *, usual: str) -> dict[str, object]:
     """``{"amount": "4905.35", "currency": "USD"}``."""
-    from erpsync.domain.values import from_minor_units  # noqa: PLC0415  (pydantic: not for help)
-
     code = currency or usual
     return {"amount": format(from_minor_units(stake, code), "f"), "currency": code}
 

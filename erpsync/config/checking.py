@@ -53,11 +53,11 @@ def build(document: dict[str, Any], *, file: Path, environ: Mapping[str, str]) -
     mistakes = Mistakes(environ)
     root = Table(document, (), mistakes)
     folder = file.parent
-    retry = read_retry(root.table("retry"), Retry.model_construct())
-    breaker = read_breaker(root.table("breaker"), Breaker.model_construct())
+    retry = read_retry(root.table("retry"), Retry())
+    breaker = read_breaker(root.table("breaker"), Breaker())
     systems = read_systems(root, folder, retry=retry, breaker=breaker)
     owners = read_owners(root, dict(systems))
-    landscape = Landscape.model_construct(
+    landscape = Landscape(
         name=_name(root, "name", required=True),
         production=root.flag("production"),
         colour=root.choice("colour", "", COLOURS),

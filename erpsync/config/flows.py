@@ -6,8 +6,6 @@ import re
 
 from erpsync.config.landscape import Flow
 from erpsync.config.tables import Mistakes, Table
-from erpsync.domain.filter_documents import check_document_filter
-from erpsync.domain.filters import parse
 from erpsync.domain.kinds import Kind, kind_or_none, kinds
 from erpsync.errors import FilterError
 
@@ -15,7 +13,7 @@ from erpsync.errors import FilterError
 _LATER_KINDS = frozenset(("price", "return", "tax_quote", "invoice", "credit_note", "payment"))
 _LATER_KEYS = ("conflict", "others", "review", "tolerance", "via", "steps")
 _FLOW_NAME = re.compile(r"[^\x00-\x1f\x7f-\x9f\"]{1,60}")
-_DEFAULT = Flow.model_construct(name="", kind="", source="", targets=())
+_DEFAULT = Flow(name="", kind="", source="", targets=())
 
 
 def read_owners(root: Table, systems: dict[str, object]) -> dict[str, str]:
@@ -87,11 +85,14 @@ def _flow(table: Table, systems: dict[str, object]) -> Flow:
             table.mistakes.at(path, "is there twice", found=target)
     where = table.text("where")
     if kind and where:
+        from erpsync.domain.filter_documents import check_document_filter  # noqa: PLC0415  (loads the kind's model)
+        from erpsync.domain.filters import parse  # noqa: PLC0415  (most flows have no filter)
+
         try:
             check_document_filter(kind, parse(where))
         except FilterError as error:
             table.wrong("where", error.message, hint=error.hint)
-    flow = Flow.model_construct(
+    flow = Flow(
         name=name,
         kind=kind.name if kind else "",
         source=source,

@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-
 ROLES = ("erp", "wms", "commerce", "crm", "tax", "carrier", "billing", "edi", "notify", "other")
 
 
-class _Frozen(BaseModel):
-    # What the file says is checked key by key (``tables.py``), so the readers build these with ``model_construct``;
-    # pydantic's own validators, which take longer to make than the file to read, are made when something asks for them.
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", hide_input_in_errors=True, arbitrary_types_allowed=True, defer_build=True
-    )
-
-
-class SecretRef(_Frozen):
+@dataclass(frozen=True, kw_only=True)
+class SecretRef:
     """Where a secret is found: never the secret itself. ``secrets.reveal`` reads it when it is needed."""
 
     scheme: Literal["env", "file"]
     name: str  # the variable, or the file's path made absolute
 
 
-class Limits(_Frozen):
+@dataclass(frozen=True, kw_only=True)
+class Limits:
     """What a system can bear. ``rate`` is requests a second, None without a limit."""
 
     rate: float | None = None
@@ -42,7 +35,8 @@ class Limits(_Frozen):
         return self.settle_after if self.settle_after is not None else max(2 * self.timeout, timedelta(seconds=30))
 
 
-class Retry(_Frozen):
+@dataclass(frozen=True, kw_only=True)
+class Retry:
     """How a message that failed for now is tried again, and when that ends."""
 
     first: timedelta = timedelta(seconds=1)
@@ -52,7 +46,8 @@ class Retry(_Frozen):
     unknown_after: timedelta = timedelta(minutes=15)
 
 
-class Breaker(_Frozen):
+@dataclass(frozen=True, kw_only=True)
+class Breaker:
     """When a system is taken for down, and how it is asked whether it is back."""
 
     failures: int = 5
@@ -61,7 +56,8 @@ class Breaker(_Frozen):
     probe_longest: timedelta = timedelta(minutes=5)
 
 
-class System(_Frozen):
+@dataclass(frozen=True, kw_only=True)
+class System:
     """One connected application."""
 
     name: str
@@ -70,15 +66,16 @@ class System(_Frozen):
     url: str = ""
     spec: Path | None = None
     secret: SecretRef | None = None
-    options: dict[str, Any] = Field(default_factory=dict)
-    limits: Limits = Field(default_factory=Limits)
-    retry: Retry = Field(default_factory=Retry)
-    breaker: Breaker = Field(default_factory=Breaker)
+    options: dict[str, Any] = field(default_factory=dict)
+    limits: Limits = field(default_factory=Limits)
+    retry: Retry = field(default_factory=Retry)
+    breaker: Breaker = field(default_factory=Breaker)
     run_by: str = ""
     folder: Path = Path()  # of the landscape file: what relative paths in options start from
 
 
-class Flow(_Frozen):
+@dataclass(frozen=True, kw_only=True)
+class Flow:
     """Documents of one kind from the system that tells them to those that need them."""
 
     name: str
@@ -93,7 +90,8 @@ class Flow(_Frozen):
     mode: Literal["active", "off"] = "active"
 
 
-class Landscape(_Frozen):
+@dataclass(frozen=True, kw_only=True)
+class Landscape:
     """All of it. ``digest`` is a hash of what was read, secrets not included (they are not in it)."""
 
     name: str
@@ -116,3 +114,9 @@ class Landscape(_Frozen):
             return self.owners[kind]
         sources = {flow.source for flow in self.flows if flow.kind == kind}
         return sources.pop() if len(sources) == 1 else None
+
+    def as_json(self) -> str:
+        """All of it as JSON, for the books; where secrets are found is left out."""
+        from pydantic import TypeAdapter  # noqa: PLC0415  (only when a landscape is registered)
+
+        return TypeAdapter(Landscape).dump_json(self, exclude={"systems": {"__all__": {"secret"}}}).decode()

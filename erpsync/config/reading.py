@@ -9,6 +9,7 @@ import hashlib
 import re
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -103,7 +104,7 @@ def _read(file: Path, environ: Mapping[str, str]) -> tuple[Landscape, list[Lands
         found = places(text)
         errors = [_error(mistake, file, document, nearest_place(found, mistake.path)) for mistake in mistakes]
         return landscape, sorted(errors, key=lambda error: (error.line, error.column))
-    return landscape.model_copy(update={"digest": _digest(content, landscape)}), []
+    return replace(landscape, digest=_digest(content, landscape)), []
 
 
 def _content(file: Path) -> bytes:

@@ -50,7 +50,7 @@ def read_systems(root: Table, folder: Path, *, retry: Retry, breaker: Breaker) -
 
 def read_retry(table: Table, base: Retry) -> Retry:
     """[retry], over ``base`` where it says nothing."""
-    retry = Retry.model_construct(
+    retry = Retry(
         first=table.duration("first", base.first),
         longest=table.duration("longest", base.longest),
         tries=table.whole("tries", base.tries, most=1000),
@@ -68,7 +68,7 @@ def read_retry(table: Table, base: Retry) -> Retry:
 
 def read_breaker(table: Table, base: Breaker) -> Breaker:
     """[breaker], over ``base`` where it says nothing."""
-    breaker = Breaker.model_construct(
+    breaker = Breaker(
         failures=table.whole("failures", base.failures, most=1000),
         within=table.duration("within", base.within),
         probe=table.duration("probe", base.probe),
@@ -93,7 +93,7 @@ def _system(name: str, table: Table, folder: Path, retry: Retry, breaker: Breake
             table.refuse(key, f"the {adapter} adapter takes no {key}", hint="leave it out")
         elif takes.get(key) and not table.has(key):
             table.mistakes.at(table.path, f"{key} is missing", hint=f"the {adapter} adapter needs it")
-    system = System.model_construct(
+    system = System(
         name=name,
         role=table.choice("role", "other", tuple(r for r in ROLES if r not in _LATER_ROLES), later=_LATER_ROLES),
         adapter=adapter,
@@ -167,9 +167,9 @@ def _secret(table: Table, folder: Path) -> SecretRef | None:
     if scheme == "keyring":
         table.mistakes.not_built(path, found="keyring:")
     elif scheme == "env" and _ENV_NAME.fullmatch(rest):
-        return SecretRef.model_construct(scheme="env", name=rest)
+        return SecretRef(scheme="env", name=rest)
     elif scheme == "file" and rest and "\0" not in rest:
-        return SecretRef.model_construct(scheme="file", name=str((folder / rest).absolute()))
+        return SecretRef(scheme="file", name=str((folder / rest).absolute()))
     elif scheme == "env":
         table.wrong(
             "secret",
@@ -195,7 +195,7 @@ def _options(table: Table) -> dict[str, Any]:
 
 
 def _limits(table: Table) -> Limits:
-    base = Limits.model_construct()
+    base = Limits()
     timeout = table.duration("timeout", base.timeout)
     deadline = table.duration("deadline", max(base.deadline, timeout))
     if not table.has("timeout"):
@@ -203,7 +203,7 @@ def _limits(table: Table) -> Limits:
     if deadline < timeout:
         table.wrong("deadline", "is shorter than the timeout", hint="timeout is one request, deadline the whole write")
     settle_after = table.duration("settle_after", base.believes_after) if table.has("settle_after") else None
-    limits = Limits.model_construct(
+    limits = Limits(
         rate=table.read("rate", rate, None, hint='like "20/s" or "100/m"'),
         concurrency=table.whole("concurrency", base.concurrency, most=1000),
         timeout=timeout,

@@ -15,12 +15,9 @@ from typing import Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from erpsync.domain.flat import LINES, Fields, Scalar, line_order
 from erpsync.domain.values import from_millionths, from_minor_units, millionths, minor_units
 from erpsync.errors import BadDocument
-
-Scalar = str | int | bool | None
-Fields = dict[str, Scalar]
-LINES = "lines"
 
 
 class Line(BaseModel):
@@ -125,16 +122,6 @@ def _made(model: type[_Model], told: dict[str, Any]) -> _Model:
     object.__setattr__(made, "__pydantic_extra__", None)
     object.__setattr__(made, "__pydantic_private__", None)
     return made
-
-
-def line_order(line: str) -> tuple[int, int, str]:
-    """Sorts line ids as people do: 2 before 10, numbers before words."""
-    return (0, int(line), line) if line.isascii() and line.isdigit() and len(line) < 19 else (1, 0, line)
-
-
-def field_group(path: str) -> str:
-    """The canonical field a flat path belongs to: ``lines`` for ``lines.1.quantity``."""
-    return LINES if path.startswith("lines.") else path
 
 
 _Plan = tuple[tuple[str, Callable[[Any, str], Scalar], Callable[[Any, str], Any]], ...]

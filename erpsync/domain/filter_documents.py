@@ -9,9 +9,10 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, get_args
 
-from erpsync.domain.document import LINES, unflatten
+from erpsync.domain.document import unflatten
 from erpsync.domain.filters import Node, check_fields, leaves, matches
-from erpsync.domain.kinds import Flat, Kind
+from erpsync.domain.flat import LINES, Flat
+from erpsync.domain.kinds import Kind
 
 _SAMPLES: dict[type, object] = {
     bool: True,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from erpsync.domain.document import Fields, Scalar
+from erpsync.domain.flat import Fields, Scalar
 
 _MISSING = object()
 

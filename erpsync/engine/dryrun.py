@@ -19,7 +19,8 @@ from typing import Protocol
 
 from erpsync.adapters.protocol import Adapter
 from erpsync.config.landscape import Landscape
-from erpsync.domain.document import LINES, Document, Scalar, unflatten
+from erpsync.domain.document import Document, unflatten
+from erpsync.domain.flat import LINES, Scalar
 from erpsync.domain.kinds import kind_named
 from erpsync.domain.values import json_default
 from erpsync.engine.context import Context

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from erpsync.adapters.protocol import Adapter, Capabilities, Reads, Writes
 from erpsync.config.landscape import Flow, Landscape, System
-from erpsync.domain.document import Fields, Scalar
 from erpsync.domain.filter_documents import document_values
 from erpsync.domain.filters import Node, matches, parse
+from erpsync.domain.flat import Fields, Scalar
 from erpsync.domain.kinds import Kind, kind_named
 from erpsync.errors import LandscapeError
 from erpsync.store.connection import ms
@@ -145,7 +145,7 @@ def _names(store: Store, landscape: Landscape, *, now: datetime) -> Names:
         found = known(db, company=landscape.company, systems=systems, flows=flows, digest=landscape.digest)
     if found is not None:
         return found
-    content = landscape.model_dump_json(exclude={"systems": {"__all__": {"secret"}}})
+    content = landscape.as_json()
     return store.writer.call(
         lambda db: register(
             db,

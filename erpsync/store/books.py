@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from erpsync.domain.document import Fields
+from erpsync.domain.flat import Fields
 from erpsync.store.connection import Connection
 from erpsync.store.rows import insert_rows, update_rows
 

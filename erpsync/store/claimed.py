@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from erpsync.domain.document import Fields
+from erpsync.domain.flat import Fields
 from erpsync.store import payloads
 from erpsync.store.books import Picture, Record, pictures_for, records_by_id
 from erpsync.store.connection import Connection

@@ -10,7 +10,7 @@ import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from erpsync.domain.document import Fields
+from erpsync.domain.flat import Fields
 from erpsync.domain.messages import Reason, State
 from erpsync.store import cases
 from erpsync.store.books import Picture, pictures_for, write_pictures

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from erpsync.adapters.protocol import Adapter, Item, Page, Prepared, Receipt, Told
-from erpsync.domain.document import Document, field_group, flatten
+from erpsync.domain.document import Document, flatten
 from erpsync.domain.documents.customer import Customer
+from erpsync.domain.flat import field_group
 from erpsync.domain.kinds import kind_named, kinds
 from erpsync.domain.messages import Once
 from erpsync.errors import AccessDenied, CallError, OutcomeUnknown, Refused, SystemDown

@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -160,7 +161,7 @@ def test_limits_of_the_spec_fill_what_the_landscape_leaves_open(tmp_path: Path) 
 
 
 def test_an_adapter_that_there_is_not_is_refused(tmp_path: Path) -> None:
-    system = far_system(tmp_path, "http://x", ITEMS).model_copy(update={"adapter": "fax"})
+    system = replace(far_system(tmp_path, "http://x", ITEMS), adapter="fax")
     with pytest.raises(LandscapeError, match="'fax'"):
         open_adapter(system, secret=None, currency="USD", now=lambda: NOON, company_zone="UTC")
 

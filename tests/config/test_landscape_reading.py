@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -16,8 +17,8 @@ from pydantic import BaseModel
 from erpsync.config.landscape import Landscape, SecretRef
 from erpsync.config.reading import all_mistakes, find_landscape, place_of, placed, read_landscape
 from erpsync.domain.document import Document
+from erpsync.domain.field_types import Number
 from erpsync.domain.kinds import Kind, Nature, register, unregister
-from erpsync.domain.values import Number
 from erpsync.errors import LandscapeError, UsageError
 
 GOOD = """\
@@ -486,7 +487,14 @@ def pallet() -> Iterator[Kind]:
     """A made-up kind, known while the test runs."""
     number = lambda fields: str(fields["number"])  # noqa: E731  (as the kinds are written)
     yield register(
-        Kind(name="pallet", plural="pallets", model=_Pallet, nature=Nature.KEPT, number=number, parent_kinds=("order",))
+        Kind(
+            name="pallet",
+            plural="pallets",
+            document=_Pallet,
+            nature=Nature.KEPT,
+            number=number,
+            parent_kinds=("order",),
+        )
     )
     unregister("pallet")
 
@@ -603,6 +611,14 @@ def test_whatever_is_wrong_is_told_as_mistakes_that_lie_in_the_file(
     assert all(0 < mistake.line <= length and mistake.column > 0 for mistake in mistakes)
     if not mistakes:
         assert read_landscape(file, environ=ENVIRON).digest
+
+
+def test_what_the_books_keep_of_a_landscape_says_nothing_of_secrets(write: Write) -> None:
+    kept = json.loads(read_landscape(write(GOOD), environ=ENVIRON).as_json())
+    assert kept["name"] == "acme-test"
+    assert kept["systems"]["erp"]["limits"]["deadline"] == "PT1M30S"
+    assert "ERP_PASSWORD" in GOOD
+    assert "ERP_PASSWORD" not in json.dumps(kept)
 
 
 def test_reading_the_landscape_loads_no_network_library(write: Write) -> None:

@@ -25,7 +25,8 @@ from erpsync.adapters.protocol import (
     Told,
     Writes,
 )
-from erpsync.domain.document import Fields, flatten, read_document, unflatten
+from erpsync.domain.document import flatten, read_document, unflatten
+from erpsync.domain.flat import Fields
 from erpsync.domain.kinds import kind_named
 from erpsync.domain.messages import Once
 from erpsync.domain.values import json_default

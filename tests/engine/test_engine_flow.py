@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 
 def test_a_new_item_reaches_the_warehouse_once_and_a_second_run_writes_nothing(make_books):
     books = make_books(kinds=("item",))
@@ -66,10 +68,7 @@ def test_a_message_held_for_what_its_target_owns_goes_when_the_target_tells_of_i
     books = make_books(kinds=("customer",), targets=("wms",))
     books.flows = (
         *books.flows,
-        *(
-            flow.model_copy(update={"name": "orders", "kind": "order", "source": "wms", "targets": ("erp",)})
-            for flow in books.flows
-        ),
+        *(replace(flow, name="orders", kind="order", source="wms", targets=("erp",)) for flow in books.flows),
     )
     books.owners = books.owners | {"order": "wms"}
     wms, erp = books.systems["wms"], books.systems["erp"]

@@ -14,8 +14,8 @@ import pytest
 
 from erpsync.cli.main import main
 from erpsync.domain.document import Document
+from erpsync.domain.field_types import Amount, Currency, Number, Quantity, Text
 from erpsync.domain.kinds import Kind, Nature, Supersedes, kind_words, register, unregister
-from erpsync.domain.values import Amount, Currency, Number, Quantity, Text
 from erpsync.workbench import Workbench
 
 NOON = datetime(2026, 10, 15, 12, 0, tzinfo=UTC)
@@ -39,7 +39,7 @@ def _worth(fields):
 PALLET = Kind(
     name="pallet",
     plural="pallets",
-    model=Pallet,
+    document=Pallet,
     nature=Nature.KEPT,
     number=lambda fields: str(fields["number"]),
     natural_key="number",
@@ -48,7 +48,7 @@ PALLET = Kind(
 WEIGHING = Kind(
     name="weighing",
     plural="weighings",
-    model=Pallet,
+    document=Pallet,
     nature=Nature.HAPPENED,
     number=lambda fields: str(fields["number"]),
     supersedes=Supersedes.NEVER,
@@ -57,7 +57,7 @@ WEIGHING = Kind(
 RELOCATION = Kind(
     name="relocation",
     plural="relocations",
-    model=Pallet,
+    document=Pallet,
     nature=Nature.HAPPENED,
     number=lambda fields: str(fields["number"]),
     supersedes=Supersedes.NEVER,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 from random import Random
 
@@ -270,7 +271,7 @@ def claimed_by_kind(books, hands, *, claims, room):
 @pytest.mark.parametrize("room", [1, 4, 8])
 def test_flows_share_a_systems_room_by_their_weights(make_books, room):
     books = make_books(kinds=("item", "customer"))
-    books.flows = tuple(flow.model_copy(update={"weight": 3 if flow.kind == "item" else 1}) for flow in books.flows)
+    books.flows = tuple(replace(flow, weight=3 if flow.kind == "item" else 1) for flow in books.flows)
     backlog(books, item=60, customer=60)
     counted = claimed_by_kind(books, Hands(books), claims=40 // room, room=room)
     assert counted == {"item": 30, "customer": 10}

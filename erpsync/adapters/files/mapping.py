@@ -14,7 +14,8 @@ from pydantic.fields import FieldInfo
 
 from erpsync.adapters.files.options import Cell, ColumnOptions, KindOptions, unknown_name
 from erpsync.adapters.files.table import MISSING, Source, Table, at, line_model, shown
-from erpsync.domain.document import LINES, Document, flatten, read_document
+from erpsync.domain.document import Document, flatten, read_document
+from erpsync.domain.flat import LINES
 from erpsync.domain.kinds import Kind
 from erpsync.errors import BadDocument, LandscapeError
 

@@ -17,7 +17,8 @@ from pydantic import BaseModel, ValidationError
 
 from erpsync.adapters.files.cells import Reader, plain, reader
 from erpsync.adapters.files.options import Cell, ColumnOptions, FormOptions, KindOptions, unknown_name
-from erpsync.domain.document import LINES, Document
+from erpsync.domain.document import Document
+from erpsync.domain.flat import LINES
 from erpsync.errors import BadDocument, LandscapeError
 
 MISSING = object()

@@ -25,7 +25,8 @@ from erpsync.adapters.files.naming import file_name
 from erpsync.adapters.files.options import KindOptions, WriteOptions, unknown_name
 from erpsync.adapters.files.table import Source
 from erpsync.adapters.protocol import Evidence, Item, Prepared, Receipt, Revision, Told, Writes
-from erpsync.domain.document import LINES, Document, flatten
+from erpsync.domain.document import Document, flatten
+from erpsync.domain.flat import LINES
 from erpsync.domain.kinds import Kind
 from erpsync.domain.messages import Once
 from erpsync.domain.values import json_default

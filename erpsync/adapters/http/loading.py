@@ -20,7 +20,8 @@ from erpsync.adapters.http.functions import Setting, Words
 from erpsync.adapters.http.spec import Column, KindSpec, Lines, Reading, Request, Spec, Write
 from erpsync.adapters.http.templates import compile_body, named_places
 from erpsync.config.places import nearest_place, places
-from erpsync.domain.document import LINES, Document
+from erpsync.domain.document import Document
+from erpsync.domain.flat import LINES
 from erpsync.domain.kinds import Kind, kind_named
 from erpsync.errors import LandscapeError, UsageError
 

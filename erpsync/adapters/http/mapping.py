@@ -16,7 +16,8 @@ from erpsync.adapters.http.functions import Words
 from erpsync.adapters.http.jsontext import canonical, flaw
 from erpsync.adapters.http.spec import Column, KindSpec, Lines, Reading
 from erpsync.adapters.protocol import Revision, Told
-from erpsync.domain.document import LINES, Document, Fields, flatten, read_document
+from erpsync.domain.document import Document, flatten, read_document
+from erpsync.domain.flat import LINES, Fields
 from erpsync.domain.kinds import Kind
 from erpsync.errors import BadDocument
 

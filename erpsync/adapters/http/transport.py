@@ -75,11 +75,9 @@ class Transport:
         parts = urlsplit(self.url)
         self.origin = f"{parts.scheme}://{parts.netloc}"
         self.base = parts.path.rstrip("/")
-        connect, deadline = self.limits.timeout.total_seconds(), self.limits.deadline.total_seconds()
-        self._deadline = deadline
+        self._silence, self._deadline = self.limits.timeout.total_seconds(), self.limits.deadline.total_seconds()
         # Waiting for a connection ends before the deadline: a host that never answers is known as not reached.
-        wait = min(connect, deadline * 0.9)
-        self._timeouts = aiohttp.ClientTimeout(sock_connect=wait, connect=wait, sock_read=connect)
+        self._connect = min(self._silence, self._deadline * 0.9)
 
     async def call(
         self,
@@ -95,13 +93,13 @@ class Transport:
         Raises NotSent or Lost.
         """
         started = time.perf_counter()
-        deadline = asyncio.get_running_loop().time() + self._deadline
-        if until is not None:
-            deadline = min(until, deadline)
+        clock = asyncio.get_running_loop().time
+        begun = clock()
+        deadline = begun + self._deadline if until is None else min(until, begun + self._deadline)
         answer: Answer | None = None
         try:
             async with (
-                asyncio.timeout_at(deadline),
+                asyncio.timeout_at(min(deadline, begun + self._connect + self._silence)) as limit,
                 self._opened().request(
                     method,
                     _url(self.origin, target),
@@ -109,14 +107,16 @@ class Transport:
                     data=body or None,
                     allow_redirects=False,
                     auto_decompress=False,
-                    timeout=self._timeouts,
+                    middlewares=() if method in _SENT_ONCE else _REPEATS_NOTHING,
                 ) as response,
             ):
                 answer = Answer(response.status, response.headers)
-                await self._read(response, answer)
+                await self._read(response, answer, lambda: limit.reschedule(min(deadline, clock() + self._silence)))
         except aiohttp.ClientError as error:  # its time-outs too
             raise _told_apart(error, answer) from None
         except TimeoutError:
+            if clock() < deadline:
+                raise Lost("no answer in time", code="timeout", answer=answer) from None
             raise Lost(f"no whole answer within {self._deadline:g} s", code="deadline", answer=answer) from None
         except OSError as error:
             raise _told_apart(error, answer) from None
@@ -143,16 +143,21 @@ class Transport:
                 headers={"User-Agent": f"erpsync/{__version__}"},
                 max_line_size=16 * 1024,
                 max_field_size=16 * 1024,
-                middlewares=(_once,),
+                timeout=aiohttp.ClientTimeout(sock_connect=self._connect, connect=self._connect),
             )
         return self._http
 
-    async def _read(self, response: aiohttp.ClientResponse, answer: Answer) -> None:
+    async def _read(self, response: aiohttp.ClientResponse, answer: Answer, heard: Callable[[], None]) -> None:
+        """Read the body; ``heard`` is called whenever something of it came and more is to come."""
         most = self.limits.max_answer
         unpack = _unpacker(response.headers.get("content-encoding", ""))
         got = bytearray()
-        first = True
-        async for chunk in response.content.iter_any():
+        first, content = True, response.content
+        if not content.is_eof():
+            heard()
+        async for chunk in content.iter_any():
+            if not content.is_eof():
+                heard()
             if first and unpack is not None and not _packed(chunk):
                 unpack = None  # some servers say gzip and send plain text
             first = False
@@ -175,13 +180,17 @@ class _SecondTry(aiohttp.ClientError):
 
 
 async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """Keeps aiohttp from repeating PUT, DELETE and GET when a kept-alive connection breaks."""
+    """Keeps aiohttp from repeating a request."""
     try:
         return await handler(request)
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
         raise
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
         raise _SecondTry(type(error).__name__) from error
+
+
+_SENT_ONCE = frozenset(("POST", "PATCH"))  # what aiohttp never repeats (RFC 9110: not idempotent)
+_REPEATS_NOTHING = (_once,)
 
 
 def _told_apart(error: Exception, answer: Answer | None) -> NotSent | Lost:

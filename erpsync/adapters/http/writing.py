@@ -27,7 +27,7 @@ from erpsync.adapters.http.templates import (
 )
 from erpsync.adapters.http.transport import Answer
 from erpsync.adapters.protocol import Evidence, Item, Prepared, Receipt, Writes
-from erpsync.domain.document import LINES, field_group
+from erpsync.domain.flat import LINES, field_group
 from erpsync.errors import OutcomeUnknown, Refused, Unmappable
 
 Act = Literal["create", "update", "remove"]

@@ -15,7 +15,8 @@ from erpsync.adapters.tryton.footing import Footing, Ground
 from erpsync.adapters.tryton.options import Options
 from erpsync.adapters.tryton.rpc import Rpc, Trail
 from erpsync.adapters.tryton.shelf import Shelf
-from erpsync.domain.document import Fields, flatten
+from erpsync.domain.document import flatten
+from erpsync.domain.flat import Fields
 from erpsync.errors import CallError, OutcomeUnknown, RetryLater, SystemDown
 
 _MOST_QUESTIONS = 5

@@ -14,9 +14,9 @@ from erpsync.adapters.http.jsontext import canonical, read_strict
 from erpsync.adapters.protocol import Item, Prepared
 from erpsync.adapters.tryton import customers, orders
 from erpsync.adapters.tryton.options import Options
-from erpsync.domain.document import field_group
 from erpsync.domain.documents.customer import Customer
 from erpsync.domain.documents.order import Order, OrderLine
+from erpsync.domain.flat import field_group
 from erpsync.domain.values import json_default
 from erpsync.errors import Defect, ParentMissing, Unmappable
 

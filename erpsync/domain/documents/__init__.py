@@ -1,1 +1,1 @@
-"""The kinds of documents, one module each; a module added here is a kind known everywhere."""
+"""What documents say: the model of each kind, one module each (how the kinds move stands in ``kinds/``)."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from erpsync.domain.document import Document
-from erpsync.domain.kinds import Kind, Nature, register
-from erpsync.domain.values import Currency, Flag, Number, Text
+from erpsync.domain.field_types import Currency, Flag, Number, Text
 
 
 class Customer(Document):
@@ -23,15 +22,3 @@ class Customer(Document):
     tax_number: Text | None = None
     currency: Currency | None = None
     active: Flag | None = None
-
-
-register(
-    Kind(
-        name="customer",
-        plural="customers",
-        model=Customer,
-        nature=Nature.KEPT,
-        number=lambda fields: str(fields["number"]),
-        natural_key="number",
-    )
-)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from erpsync.domain.document import Document
-from erpsync.domain.kinds import Kind, Nature, register
-from erpsync.domain.values import Currency, Flag, Number, Quantity, Text, UnitPrice
+from erpsync.domain.field_types import Currency, Flag, Number, Quantity, Text, UnitPrice
 
 
 class Item(Document):
@@ -22,15 +21,3 @@ class Item(Document):
     reorder_point: Quantity | None = None
     web_description: Text | None = None
     active: Flag | None = None
-
-
-register(
-    Kind(
-        name="item",
-        plural="items",
-        model=Item,
-        nature=Nature.KEPT,
-        number=lambda fields: str(fields["sku"]),
-        natural_key="sku",
-    )
-)

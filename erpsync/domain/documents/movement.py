@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from erpsync.domain.document import Document
-from erpsync.domain.kinds import Kind, Nature, Supersedes, register
-from erpsync.domain.values import Moment, Number, Quantity, Text
+from erpsync.domain.field_types import Moment, Number, Quantity, Text
 
 MovementType = Literal[
     "receipt",
@@ -37,19 +36,3 @@ class Movement(Document):
     happened_at: Moment | None = None
     reference: Text | None = None
     reason: Text | None = None
-
-
-register(
-    Kind(
-        name="movement",
-        plural="movements",
-        model=Movement,
-        nature=Nature.HAPPENED,
-        number=lambda fields: str(fields["number"]),
-        supersedes=Supersedes.NEVER,
-        natural_key="number",
-        lane_key=lambda _, fields: f"stock:{fields['sku']}@{fields['location']}",
-        parents=lambda fields: (f"item:{fields['sku']}",),
-        parent_kinds=("item",),
-    )
-)

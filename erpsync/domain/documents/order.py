@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from erpsync.domain.document import Document, Line
-from erpsync.domain.kinds import Flat, Kind, Nature, Supersedes, register
-from erpsync.domain.values import Amount, Currency, Day, Flag, Number, Quantity, Rate, Text, UnitPrice, line_amount
+from erpsync.domain.field_types import Amount, Currency, Day, Flag, Number, Quantity, Rate, Text, UnitPrice
 
 
 class OrderLine(Line):
@@ -37,48 +36,3 @@ class Order(Document):
     note: Text | None = None
     cancelled: Flag | None = None
     lines: tuple[OrderLine, ...] | None = None
-
-
-def net_total(fields: Flat) -> tuple[int, str]:
-    """The order's net total in minor units and its currency: as told, else its lines, each rounded half up."""
-    currency = str(fields.get("currency") or "USD")
-    if isinstance(total := fields.get("total"), int):
-        return total, currency
-    amount = 0
-    for path, quantity in fields.items():
-        if path.startswith("lines.") and path.endswith(".quantity") and isinstance(quantity, int):
-            prefix = path.removesuffix("quantity")
-            price, discount = fields.get(prefix + "unit_price"), fields.get(prefix + "discount")
-            amount += line_amount(
-                quantity=quantity,
-                unit_price=price if isinstance(price, int) else 0,
-                discount=discount if isinstance(discount, int) else 0,
-                currency=currency,
-            )
-    return amount, currency
-
-
-def _parents(fields: Flat) -> tuple[str, ...]:
-    skus = {
-        f"item:{value}": None
-        for path, value in fields.items()
-        if path.startswith("lines.") and path.endswith(".sku") and value
-    }
-    return (f"customer:{fields['customer']}", *skus)
-
-
-register(
-    Kind(
-        name="order",
-        plural="orders",
-        model=Order,
-        nature=Nature.KEPT,
-        number=lambda fields: str(fields["number"]),
-        supersedes=Supersedes.UNTIL_THERE,
-        natural_key="number",
-        parents=_parents,
-        parent_kinds=("customer", "item"),
-        stake=net_total,
-        cancelled=lambda fields: fields.get("cancelled") is True,
-    )
-)

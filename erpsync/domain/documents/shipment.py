@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from erpsync.domain.document import Document, Line
-from erpsync.domain.kinds import Flat, Kind, Nature, Supersedes, register
-from erpsync.domain.values import Amount, Currency, Flag, Moment, Number, Quantity, Text
+from erpsync.domain.field_types import Amount, Currency, Flag, Moment, Number, Quantity, Text
 
 
 class ShipmentLine(Line):
@@ -30,25 +29,3 @@ class Shipment(Document):
     total: Amount | None = None
     cancelled: Flag | None = None
     lines: tuple[ShipmentLine, ...] | None = None
-
-
-def _stake(fields: Flat) -> tuple[int, str] | None:
-    total, currency = fields.get("total"), fields.get("currency")
-    return (total, str(currency)) if isinstance(total, int) and currency else None
-
-
-register(
-    Kind(
-        name="shipment",
-        plural="shipments",
-        model=Shipment,
-        nature=Nature.KEPT,
-        number=lambda fields: str(fields["number"]),
-        supersedes=Supersedes.UNTIL_THERE,
-        natural_key="number",
-        parents=lambda fields: (f"order:{fields['order']}",),
-        parent_kinds=("order",),
-        stake=_stake,
-        cancelled=lambda fields: fields.get("cancelled") is True,
-    )
-)

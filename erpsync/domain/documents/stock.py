@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from erpsync.domain.document import Document
-from erpsync.domain.kinds import Kind, Nature, register
-from erpsync.domain.values import Number, Quantity, Text
+from erpsync.domain.field_types import Number, Quantity, Text
 
 
 class Stock(Document):
@@ -16,16 +15,3 @@ class Stock(Document):
     reserved: Quantity | None = None
     available: Quantity | None = None
     unit: Text | None = None
-
-
-register(
-    Kind(
-        name="stock",
-        plural="stocks",
-        model=Stock,
-        nature=Nature.KEPT,
-        number=lambda fields: f"{fields['sku']}@{fields['location']}",
-        parents=lambda fields: (f"item:{fields['sku']}",),
-        parent_kinds=("item",),
-    )
-)

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from erpsync.adapters.protocol import Item
-from erpsync.domain.document import Fields, field_group, unflatten
+from erpsync.domain.document import unflatten
+from erpsync.domain.flat import Fields, field_group
 from erpsync.domain.kinds import Nature
 from erpsync.domain.messages import Reason
 from erpsync.domain.ownership import differs

@@ -7,7 +7,7 @@ blind or findable system a worker claims no more than may be in flight, so a cra
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -25,9 +25,25 @@ from erpsync.store.claims import Share, Wanted
 from erpsync.store.connection import Connection
 from erpsync.store.systems import SystemRow
 
-_AHEAD = (
-    4  # times the concurrency that may be claimed of an idempotent system: in flight, waiting here or being finished
-)
+# How much is claimed of an idempotent system (in flight, waiting here, being finished): what it takes in half a second,
+# but so many times its concurrency at least, and so many at most.
+_AHEAD, _FAR_AHEAD = 4, 16
+_AHEAD_SECONDS = 0.5
+_AT_ONCE = 128  # planned and put on record together: the first may leave while the next are planned
+
+
+class Pace:
+    """How many a target takes in a second, counted over the last half second in which it took any."""
+
+    def __init__(self) -> None:
+        self.a_second = 0.0
+        self._since = self._taken = 0.0
+
+    def took(self, n: int, *, now: float) -> None:
+        """So many more; ``now`` in seconds of any clock that only goes forward."""
+        self._taken += n
+        if (passed := now - self._since) >= _AHEAD_SECONDS:
+            self.a_second, self._since, self._taken = self._taken / passed, now, 0.0
 
 
 @dataclass
@@ -42,6 +58,7 @@ class _Target:
     senders: int = 0
     gate: Gate = field(default_factory=Gate)
     turn: int = 0
+    pace: Pace = field(default_factory=Pace)
 
     @property
     def idempotent(self) -> bool:
@@ -105,15 +122,26 @@ class Feeder:
 
     def finished(self, batch: Sequence[Ended]) -> None:
         """These are on record; what was in this worker's hands is not any more."""
+        now, took = asyncio.get_running_loop().time(), Counter[int]()
         for ended in batch:
             target = self._by_id.get(ended.outcome.target_id)
             if target is not None and ended.outcome.message_id in target.in_hand:
                 target.in_hand.discard(ended.outcome.message_id)
+                took[target.target_id] += 1
                 self.delivered += ended.outcome.after is State.DONE
+        for target_id, n in took.items():
+            self._by_id[target_id].pace.took(n, now=now)
 
     def _most(self, target: _Target) -> int:
         """How many messages of a target this worker carries at once, in flight or waiting here."""
-        return self._context.system(target.name).limits.concurrency * (_AHEAD if target.idempotent else 1)
+        return self._context.system(target.name).limits.concurrency * self._ahead(target)
+
+    def _ahead(self, target: _Target) -> int:
+        """How many times the concurrency of a target may be claimed."""
+        if not target.idempotent:
+            return 1
+        quick = target.pace.a_second * _AHEAD_SECONDS / self._context.system(target.name).limits.concurrency
+        return max(_AHEAD, min(_FAR_AHEAD, int(quick)))
 
     def _local_room(self, target: _Target) -> int:
         return self._most(target) - len(target.in_hand)
@@ -158,7 +186,7 @@ class Feeder:
             if context.routes.capabilities[target.name].one_at_a_time:
                 most = 1
             target.gate.most = max(1, most // max(1, self.workers)) if target.idempotent else most
-            ahead = _AHEAD if target.idempotent and most > 1 else 1
+            ahead = self._ahead(target) if most > 1 else 1
             room = min(most * ahead - claims.leased(db, target.target_id, now=now), self._local_room(target))
             room = min(room, int(min(1e9, systems.tokens_left(row, limits.rate, now=now))))
             if not row.proven:
@@ -187,11 +215,16 @@ class Feeder:
         )
 
     async def _dispatch(self, claimed: dict[int, list[int]]) -> None:
-        """Plan what was claimed, put it on record, and have it sent."""
+        """Load what was claimed, plan it, put it on record, and have it sent."""
         for target_id, ids in claimed.items():
             self._by_id[target_id].in_hand.update(ids)
+        loaded = await asyncio.to_thread(self._load, claimed)
+        for start in range(0, len(loaded), _AT_ONCE):
+            await self._plan(loaded[start : start + _AT_ONCE])
+
+    async def _plan(self, loaded: Sequence[tuple[Claimed, dict[str, str]]]) -> None:
         leaving: list[Leaving] = []
-        for message, parents in await asyncio.to_thread(self._load, claimed):
+        for message, parents in loaded:
             plan = self._planner.plan(message, parents)
             if isinstance(plan, Leaving):
                 leaving.append(plan)
@@ -207,8 +240,8 @@ class Feeder:
                 self._by_id[message.target_id].waiting.append(one)
             else:  # its lease moved on
                 self._by_id[message.target_id].in_hand.discard(message.message_id)
-        for target_id in claimed:
-            self._pump(self._by_id[target_id])
+        for target in self._targets:
+            self._pump(target)
 
     def _load(self, claimed: dict[int, list[int]]) -> list[tuple[Claimed, dict[str, str]]]:
         routes = self._context.routes

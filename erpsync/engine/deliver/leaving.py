@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from erpsync.adapters.protocol import Prepared
-from erpsync.domain.document import Fields
+from erpsync.domain.flat import Fields
 from erpsync.domain.messages import Once
 from erpsync.engine.batching import Batch
 from erpsync.engine.context import Context

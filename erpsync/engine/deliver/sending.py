@@ -8,7 +8,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 from erpsync.adapters.protocol import Receipt, Revision
-from erpsync.domain.document import Fields, flatten
+from erpsync.domain.document import flatten
+from erpsync.domain.flat import Fields
 from erpsync.domain.kinds import Nature
 from erpsync.domain.messages import Reason, State
 from erpsync.engine.context import Context

@@ -10,7 +10,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 from erpsync.adapters.protocol import Receipt
-from erpsync.domain.document import Fields, flatten
+from erpsync.domain.document import flatten
+from erpsync.domain.flat import Fields
 from erpsync.domain.messages import Reason, State
 from erpsync.domain.retry import ask_again, backoff, is_overdue
 from erpsync.engine.context import Context

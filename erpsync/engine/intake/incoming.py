@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from erpsync.adapters.protocol import Told
-from erpsync.domain.document import Fields, flatten
+from erpsync.domain.document import flatten
+from erpsync.domain.flat import Fields
 from erpsync.domain.kinds import Kind, kind_named
 from erpsync.store.connection import ms
 from erpsync.store.payloads import digest

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from erpsync.domain.document import Fields
+from erpsync.domain.flat import Fields
 from erpsync.domain.ownership import without_gone_lines
 from erpsync.engine.intake.incoming import Incoming
 from erpsync.engine.intake.offering import Change

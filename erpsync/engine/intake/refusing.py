@@ -6,8 +6,8 @@ unchanged it is the same one.
 
 from __future__ import annotations
 
-from erpsync.domain.document import Fields
 from erpsync.domain.events import Verdict
+from erpsync.domain.flat import Fields
 from erpsync.engine.intake.incoming import Incoming
 from erpsync.engine.intake.offering import Change
 from erpsync.engine.intake.page import Page

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from erpsync.domain.document import Fields, Scalar, line_order
+from erpsync.domain.flat import Fields, Scalar, line_order
 from erpsync.store.connection import Connection
 
 

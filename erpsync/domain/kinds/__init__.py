@@ -1,21 +1,26 @@
-"""Kinds of documents: one registration each, made in the kind's own module under ``documents/``.
+"""Kinds of documents: one registration each, made in the kind's own module here; a module added is a kind known everywhere.
 
-Everything that differs between kinds stands in its ``Kind``; no other code names one.
+Everything that differs between kinds stands in its ``Kind``; no other code names one. Rule: a kind is known without its
+documents' model, which is loaded when the first document is read: what only looks at the books reads none.
 """
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from erpsync.domain.document import Document, Scalar
+from erpsync.domain.flat import Flat
 from erpsync.domain.keys import Key
 from erpsync.errors import UsageError
+
+if TYPE_CHECKING:
+    from erpsync.domain.document import Document
 
 
 class Nature(StrEnum):
@@ -33,16 +38,16 @@ class Supersedes(StrEnum):
     NEVER = "never"
 
 
-Flat = Mapping[str, Scalar]
-
-
 @dataclass(frozen=True)
 class Kind:
-    """What the engine must know of a kind. The functions take the flat form (see ``document.flatten``)."""
+    """What the engine must know of a kind. The functions take the flat form (see ``document.flatten``).
+
+    ``document`` is the model of its documents, or where that stands: ``erpsync.domain.documents.item:Item``.
+    """
 
     name: str
     plural: str
-    model: type[Document]
+    document: str | type[Document]
     nature: Nature
     number: Callable[[Flat], str]
     supersedes: Supersedes = Supersedes.ALWAYS
@@ -53,13 +58,22 @@ class Kind:
     stake: Callable[[Flat], tuple[int, str] | None] = lambda _: None  # (minor units, currency) of its own subject
     cancelled: Callable[[Flat], bool] = lambda _: False
 
+    @cached_property
+    def model(self) -> type[Document]:
+        """The model of its documents, loaded when it is first asked for."""
+        if not isinstance(self.document, str):
+            return self.document
+        module, _, name = self.document.partition(":")
+        found: type[Document] = getattr(importlib.import_module(module), name)
+        return found
+
     def lane(self, number: str, fields: Flat) -> str:
         """The key its messages queue under, short form."""
         own = f"{self.name}:{number}"
         return self.lane_key(own, fields) if self.lane_key else own
 
 
-_DOCUMENTS = Path(__file__).parent / "documents"
+_HERE = Path(__file__).parent
 _KINDS: dict[str, Kind] = {}
 
 
@@ -126,10 +140,10 @@ def _discover() -> None:
 @cache
 def _modules() -> tuple[str, ...]:
     """The names of the kinds' modules."""
-    return tuple(sorted(file.stem for file in _DOCUMENTS.glob("[!_]*.py")))
+    return tuple(sorted(file.stem for file in _HERE.glob("[!_]*.py")))
 
 
 def _load(name: str) -> None:
     """Import a kind's module, if there is one of that name: it registers its kind."""
     if name in _modules():
-        importlib.import_module(f"erpsync.domain.documents.{name}")
+        importlib.import_module(f"{__name__}.{name}")

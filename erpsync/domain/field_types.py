@@ -1,0 +1,110 @@
+"""The types that fields of documents may have: each takes what a system wrote in its exact form, or says what is wrong.
+
+A check raises ValueError, as pydantic wants it; its words are shown behind the field's name.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import BeforeValidator
+
+from erpsync.domain.values import currency_code, to_number
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_LONGEST_TEXT = 20_000
+_LONGEST_NUMBER = 200
+
+
+def _quantity(value: object) -> Decimal:
+    return to_number(value)
+
+
+def _not_negative(value: object) -> Decimal:
+    number = to_number(value)
+    if number < 0:
+        raise ValueError("is negative")
+    return number
+
+
+def _rate(value: object) -> Decimal:
+    number = _not_negative(value)
+    if number > 1:
+        raise ValueError("is more than 1: a rate is a share of one, 0.15 for 15 %")
+    return number
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("is not a text")  # noqa: TRY004
+    if len(value) > _LONGEST_TEXT:
+        raise ValueError(f"is longer than {_LONGEST_TEXT:,} characters")
+    if value.isascii() and "\0" not in value:
+        return value
+    if "\0" in value:
+        raise ValueError("holds a NUL character")
+    if any("\ud800" <= c <= "\udfff" for c in value):
+        raise ValueError("holds half a character (a lone surrogate)")
+    return unicodedata.normalize("NFC", value)
+
+
+def _number_text(value: object) -> str:
+    """A business number: NFC, no space around it, no control characters. Case and leading zeros count."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    number = _text(value).strip()
+    if not number:
+        raise ValueError("is empty")
+    if len(number) > _LONGEST_NUMBER:
+        raise ValueError(f"is longer than {_LONGEST_NUMBER} characters")
+    if not (number.isascii() and number.isprintable()) and any(
+        unicodedata.category(c) in ("Cc", "Zl", "Zp") for c in number
+    ):
+        raise ValueError("holds control characters")
+    return number
+
+
+def _day(value: object) -> date:
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    if isinstance(value, str) and _DAY.fullmatch(value):
+        day = date.fromisoformat(value)
+        if not 1900 <= day.year <= 2200:
+            raise ValueError("is not a year of business")
+        return day
+    raise ValueError("is not a day (YYYY-MM-DD)")
+
+
+def _moment(value: object) -> datetime:
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            raise ValueError("is not a moment (ISO 8601)") from None
+    if not isinstance(value, datetime):
+        raise ValueError("is not a moment (ISO 8601)")  # noqa: TRY004
+    if value.tzinfo is None:
+        raise ValueError("has no zone")
+    return value.astimezone(UTC)
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("is neither true nor false")  # noqa: TRY004
+    return value
+
+
+Text = Annotated[str, BeforeValidator(_text)]
+Number = Annotated[str, BeforeValidator(_number_text)]
+Currency = Annotated[str, BeforeValidator(currency_code)]
+Quantity = Annotated[Decimal, BeforeValidator(_quantity), "millionths"]
+UnitPrice = Annotated[Decimal, BeforeValidator(_not_negative), "millionths"]
+Rate = Annotated[Decimal, BeforeValidator(_rate), "millionths"]
+Amount = Annotated[Decimal, BeforeValidator(_quantity), "minor units"]
+Day = Annotated[date, BeforeValidator(_day)]
+Moment = Annotated[datetime, BeforeValidator(_moment)]
+Flag = Annotated[bool, BeforeValidator(_flag)]
