@@ -88,10 +88,9 @@ def unflatten(model: type[Document], flat: Mapping[str, Scalar]) -> Document:
         if name != LINES:
             if name in flat:
                 value = flat[name]
-                values[name] = None if value is None else from_flat(value, currency)
+                values[name] = value if value is None or from_flat is _same else from_flat(value, currency)
             continue
-        line_model = _line_model(model)
-        plan = {field: from_flat for field, _, from_flat in _plan(line_model)}
+        line_model, plan = _line_plan(model)
         lines: dict[str, dict[str, Any]] = {}
         for path, value in flat.items():
             if path.startswith("lines."):
@@ -134,6 +133,18 @@ def _plan(model: type[BaseModel]) -> _Plan:
     if (plan := _plans.get(model)) is None:
         fields = model.model_fields.items()
         plan = _plans[model] = tuple((name, *_converters(info.annotation, info.metadata)) for name, info in fields)
+    return plan
+
+
+_line_plans: dict[type[Document], tuple[type[Line], dict[str, Callable[[Any, str], Any]]]] = {}
+
+
+def _line_plan(model: type[Document]) -> tuple[type[Line], dict[str, Callable[[Any, str], Any]]]:
+    """The model of a document's lines, and how each of their fields comes back from its flat form."""
+    if (plan := _line_plans.get(model)) is None:
+        line_model = _line_model(model)
+        plan = line_model, {field: from_flat for field, _, from_flat in _plan(line_model)}
+        _line_plans[model] = plan
     return plan
 
 

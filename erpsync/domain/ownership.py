@@ -7,10 +7,10 @@ the stray system is mended with the record's value (DESIGN 4 and 6, rulings B6).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from erpsync.domain.flat import Fields, Scalar
+from erpsync.domain.flat import LINES, Fields, Scalar
 
 _MISSING = object()
 
@@ -78,10 +78,10 @@ def differs(
     """
     holds = held if held is not None else {}
     asks = asked if asked is not None else {}
+    if not holds and not asks:  # it has nothing of it yet
+        return frozenset([name for name, value in carried(record, carries) if value is not None])
     out = set()
-    for name, value in record.items():
-        if carries is not None and (name if not name.startswith("lines.") else "lines") not in carries:
-            continue
+    for name, value in carried(record, carries):
         there = holds.get(name, _MISSING)
         if there == value or (value is None and there is _MISSING) or asks.get(name, _MISSING) == value:
             continue
@@ -96,6 +96,15 @@ def differs(
             and asks.get(path, _MISSING) is not None
         )
     return frozenset(out)
+
+
+def carried(fields: Mapping[str, Scalar], carries: frozenset[str] | None) -> Iterable[tuple[str, Scalar]]:
+    """The fields, with their values, that reach a system which carries these canonical ones; None: all."""
+    if carries is None:
+        return fields.items()
+    if LINES in carries:
+        return [item for item in fields.items() if item[0] in carries or item[0].startswith("lines.")]
+    return [item for item in fields.items() if item[0] in carries]
 
 
 def without_gone_lines(fields: Fields) -> Fields:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from erpsync.adapters.protocol import Adapter, Capabilities, Reads, Writes
@@ -77,7 +78,11 @@ class Routes:
 
     def by_flow(self, flow_id: int, target_id: int) -> Route | None:
         """The route of a message; None when the landscape has no such flow any more."""
-        return next((route for route in self.all if route.flow_id == flow_id and route.target_id == target_id), None)
+        return self._by_flow.get((flow_id, target_id))
+
+    @cached_property
+    def _by_flow(self) -> dict[tuple[int, int], Route]:
+        return {(route.flow_id, route.target_id): route for route in self.all}
 
     def to(self, target: str) -> list[Route]:
         """Every route that ends at a target."""

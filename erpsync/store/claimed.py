@@ -37,6 +37,7 @@ class Claimed:
     pinned: Pinned | None = None
     last_body: bytes | None = None  # what the last try of this generation sent
     first_try_at: int | None = None  # of this generation
+    names: tuple[str, ...] | None = None  # the keys its document names, once they were looked for
 
 
 @dataclass(frozen=True)

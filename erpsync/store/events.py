@@ -134,8 +134,10 @@ def any_removal_held(db: Connection, company_id: int, system_id: int, kind: str)
     )
 
 
-def count_repeats(db: Connection, event_ids: Iterable[int], *, now: int) -> None:
+def count_repeats(db: Connection, event_ids: Sequence[int], *, now: int) -> None:
     """These events were told again."""
+    if not event_ids:
+        return
     db.executemany(
         "UPDATE events SET repeats = repeats + 1, repeated_at = ? WHERE event_id = ?",
         [(now, event_id) for event_id in event_ids],

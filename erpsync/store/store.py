@@ -168,7 +168,7 @@ class Store:
             self._db,
             self.path,
             check=self._refuse_moved,
-            committed=lambda db: identity.mark(db, found, sidecar=sidecar),
+            committed=identity.Marking(found, sidecar),
         )
 
     def _refuse_moved(self) -> None:

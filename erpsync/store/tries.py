@@ -23,7 +23,10 @@ _RISEN = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
+@dataclass(slots=True)
 class Begun:
     """A try about to leave: its exact bytes, and what they ask the far system to hold."""
 
@@ -61,9 +64,9 @@ def begin(db: Connection, tries: Sequence[Begun], *, landscape_id: int, now: int
                 *(
                     now,
                     t.request,
-                    json.dumps(t.headers),
+                    _encode(t.headers),
                     body_id,
-                    json.dumps(t.content, separators=(",", ":")),
+                    _encode(t.content),
                     t.once_key,
                     t.generation,
                 ),

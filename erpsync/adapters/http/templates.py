@@ -67,10 +67,19 @@ def compile_target(path: str, query: Mapping[str, str | int | bool], *, base: st
 
 def compile_headers(headers: Mapping[str, str]) -> Callable[[Places], tuple[tuple[str, str], ...]]:
     """Headers, those that come out empty left out; raises ValueError for characters a header cannot have."""
-    fills = [(name, compile_text(value, _in_header)) for name, value in headers.items()]
+    fills = [
+        ((name, value), compile_text(value, _in_header) if named_places(value) else None)
+        for name, value in headers.items()
+    ]
 
     def fill_all(places: Places) -> tuple[tuple[str, str], ...]:
-        return tuple((name, value) for name, fill in fills if (value := fill(places)) is not None)
+        out = []
+        for fixed, fill in fills:
+            if fill is None:
+                out.append(fixed)
+            elif (value := fill(places)) is not None:
+                out.append((fixed[0], value))
+        return tuple(out)
 
     return fill_all
 

@@ -14,7 +14,7 @@ def net_total(fields: Flat) -> tuple[int, str]:
         return total, currency
     amount = 0
     for path, quantity in fields.items():
-        if path.startswith("lines.") and path.endswith(".quantity") and isinstance(quantity, int):
+        if path.endswith(".quantity") and path.startswith("lines.") and isinstance(quantity, int):
             prefix = path.removesuffix("quantity")
             price, discount = fields.get(prefix + "unit_price"), fields.get(prefix + "discount")
             amount += line_amount(
@@ -30,7 +30,7 @@ def _parents(fields: Flat) -> tuple[str, ...]:
     skus = {
         f"item:{value}": None
         for path, value in fields.items()
-        if path.startswith("lines.") and path.endswith(".sku") and value
+        if path.endswith(".sku") and path.startswith("lines.") and value
     }
     return (f"customer:{fields['customer']}", *skus)
 

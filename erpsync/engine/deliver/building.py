@@ -11,10 +11,10 @@ from datetime import datetime
 
 from erpsync.adapters.protocol import Item
 from erpsync.domain.document import unflatten
-from erpsync.domain.flat import Fields, field_group
+from erpsync.domain.flat import Fields
 from erpsync.domain.kinds import Nature
 from erpsync.domain.messages import Reason
-from erpsync.domain.ownership import differs
+from erpsync.domain.ownership import carried, differs
 from erpsync.engine.routes import Route, changed_only
 from erpsync.store.claimed import Claimed
 
@@ -98,10 +98,11 @@ def build(
 
 def parent_keys(claimed: Claimed, route: Route) -> tuple[str, ...]:
     """Every key the document names that the target must have before it."""
-    return () if claimed.record.removed else route.kind.parents(claimed.record.fields)
+    if claimed.names is None:
+        claimed.names = () if claimed.record.removed else route.kind.parents(claimed.record.fields)
+    return claimed.names
 
 
 def _carried(fields: Fields, carries: frozenset[str] | None) -> Fields:
-    if carries is None:
-        return fields
-    return {name: value for name, value in fields.items() if field_group(name) in carries or name == "currency"}
+    """What is told of a document to a target; amounts need their currency."""
+    return fields if carries is None else dict(carried(fields, carries | {"currency"}))
