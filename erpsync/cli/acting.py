@@ -2,37 +2,51 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from erpsync.cli.options import Answer, many_ids
-from erpsync.cli.output import say
-from erpsync.errors import NotFound, UsageError
+from erpsync.cli.output import room, say
+from erpsync.cli.tables import wrapped
+from erpsync.cli.wording import key_text
+from erpsync.errors import UsageError
 from erpsync.terminal import amounts, plural, safe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
+    from erpsync.store.connection import Connection
     from erpsync.store.reading.messages import MessageRow
     from erpsync.workbench import Workbench
 
+Row = TypeVar("Row")
 MOST = 1_000
 _NAMED = 5
 
 
-def letters_named(bench: Workbench, words: Sequence[str], *, state: str) -> list[MessageRow]:
-    """The messages named by ids, each in ``state``; raises UsageError for the first that is not, or when there are none."""
+def ids_or_where(act: str, ids: Sequence[str] | None, where: str, *, hint: str) -> None:
+    """Raise UsageError unless an act is told what it is about in one way: by ids, or by a filter."""
+    if bool(ids) == bool(where):
+        raise UsageError(f"{act} needs ids, - for ids on stdin, or --where", hint=hint)
+
+
+def named(bench: Workbench, db: Connection, words: Sequence[str]) -> list[MessageRow]:
+    """The messages named by ids; raises NotFound for the first that is not there, UsageError for too many."""
     from erpsync.store.reading.messages import message, messages_with_ids  # noqa: PLC0415  (not for help)
 
     ids = many_ids(words)
-    refuse_too_many(len(ids))
-    if not ids:
-        raise UsageError("there are no ids to act on", hint="name them, or pass them on stdin with -")
+    refuse_too_many(len(ids), "messages")
+    rows = messages_with_ids(db, bench.landscape.company, ids)
+    for missing in sorted(set(ids) - {row.message_id for row in rows})[:1]:
+        message(db, bench.landscape.company, missing)  # raises, and says which id may have been meant
+    return rows
+
+
+def letters_named(bench: Workbench, words: Sequence[str], *, state: str) -> list[MessageRow]:
+    """The messages named by ids, each in ``state``; raises UsageError for the first that is not, or when there are none."""
     with bench.store.read() as db:
-        rows = messages_with_ids(db, bench.landscape.company, ids)
-        missing = set(ids) - {row.message_id for row in rows}
-        if missing:
-            message(db, bench.landscape.company, min(missing))
-            raise NotFound(f"message {min(missing)} is not in the store")
+        rows = named(bench, db, words)
+    if not rows:
+        raise UsageError("there are no ids to act on", hint="name them, or pass them on stdin with -")
     for row in rows:
         if row.state != state:
             raise UsageError(
@@ -42,26 +56,35 @@ def letters_named(bench: Workbench, words: Sequence[str], *, state: str) -> list
     return rows
 
 
-def refuse_too_many(count: int) -> None:
+def refuse_too_many(count: int, noun: str) -> None:
     """Raise UsageError above what one act may touch."""
     if count > MOST:
         raise UsageError(
-            f"{count:,} messages are more than one act takes: {MOST:,}", hint="fewer at a time, with --where or --limit"
+            f"{count:,} {noun} are more than one act takes: {MOST:,}", hint="fewer at a time, with --where or --limit"
         )
 
 
-def show_left_out(what: str, rows: Sequence[MessageRow], output: Answer) -> None:
+def show_letters(what: str, rows: Sequence[MessageRow], output: Answer) -> None:
     """The first lines of a preview: how many, to whom, their money, and the first of them by name."""
     if output is not Answer.TABLE:
         return
     say(f"{what} {plural(len(rows), 'letter')}: {by_system(row.system for row in rows)}.", "")
-    for row in rows[:_NAMED]:
-        say(
-            f"  {row.message_id}  {safe(row.key)} to {safe(row.system)}  {safe(row.error or row.reason, limit=60)}".rstrip()
-        )
-    if len(rows) > _NAMED:
-        say(f"  {_NAMED} of {len(rows):,}")
+    show_first(
+        rows,
+        lambda row: (
+            f"{row.message_id}  {key_text(row.key)} to {safe(row.system)}  {safe(row.error or row.reason, limit=60)}"
+        ),
+        most=_NAMED,
+    )
     say("", f"stake        {amounts(sums(rows))}")
+
+
+def show_first(rows: Sequence[Row], line: Callable[[Row], str], *, most: int) -> None:
+    """The first of what an act is about, a line each, and how many that are of how many."""
+    for row in rows[:most]:
+        say(*wrapped(line(row), room=room(), first="  ", then="      ", whole_words=False))
+    if len(rows) > most:
+        say(f"  {most} of {len(rows):,}")
 
 
 def by_system(systems: Iterable[str]) -> str:

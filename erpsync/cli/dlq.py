@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from erpsync.cli.acting import letters_named, show_left_out
+from erpsync.cli.acting import letters_named, show_letters
 from erpsync.cli.asking import ask
 from erpsync.cli.commands import Command, group, workbench
 from erpsync.cli.exit_codes import NO
@@ -35,9 +35,14 @@ from erpsync.cli.wording import cause_text, message_item
 from erpsync.terminal import Clock, amounts, plural, safe
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from erpsync.engine.replay.letters import Done
     from erpsync.store.reading.line import Line
     from erpsync.store.reading.messages import MessageRow
     from erpsync.workbench import Workbench
+
+_DONE_TO = {"discard": "discarded", "restore": "restored"}
 
 app = group("dlq", "Dead letters: the list, one with its evidence, discard, restore.")
 
@@ -186,32 +191,16 @@ def discard(
     with bench.store.read() as db:
         behind = line_behind(db, [row.message_id for row in rows])
     fate = {"go": "goes on without them", "discard": "is discarded too", "hold": "stays held until it is decided"}[line]
-    show_left_out("Would discard", rows, output)
+    show_letters("Would discard", rows, output)
     if output is Answer.TABLE:
         say(f"line behind  {behind.text}, {amounts(behind.stakes)}: {fate}")
-    if dry_run:
-        return _only_shown(bench, "dlq.discard", rows, output)
-    ask(
-        bench,
-        "discard",
-        what=plural(len(rows), "dead letter"),
-        answer=str(len(rows)),
-        yes=yes,
-        stdin_taken=from_stdin(ids),
-        left="left; nothing was discarded",
-    )
-    from erpsync.engine.replay.letters import discard as discard_letters  # noqa: PLC0415  (the engine: only for acts)
 
-    bench.open_to_write("dlq discard")
-    result = discard_letters(
-        bench,
-        [row.message_id for row in rows],
-        line=line.value,
-        actor=bench.actor,
-        reason=reason,
-        command=bench.command,
-    )
-    return _done(bench, result, "discarded", "dlq.discard", rows, output)
+    def act(numbers: list[int]) -> Done:
+        from erpsync.engine.replay import letters  # noqa: PLC0415  (the engine: only for acts)
+
+        return letters.discard(bench, numbers, line=line.value, actor=bench.actor, reason=reason, command=bench.command)
+
+    return _carry_out(bench, "discard", rows, act, dry_run=dry_run, yes=yes, stdin_taken=from_stdin(ids), output=output)
 
 
 @app.command(name="restore", cls=Command, epilog="Example: erpsync dlq restore 42790")
@@ -228,42 +217,46 @@ def restore(
     bench = workbench(ctx)
     bench.refuse_change("dlq restore")
     rows = letters_named(bench, ids, state="skipped")
-    show_left_out("Would restore", rows, output)
+    show_letters("Would restore", rows, output)
+
+    def act(numbers: list[int]) -> Done:
+        from erpsync.engine.replay import letters  # noqa: PLC0415  (the engine: only for acts)
+
+        return letters.restore(bench, numbers, actor=bench.actor, reason=reason, command=bench.command)
+
+    return _carry_out(bench, "restore", rows, act, dry_run=dry_run, yes=yes, stdin_taken=from_stdin(ids), output=output)
+
+
+def _carry_out(
+    bench: Workbench,
+    verb: str,
+    rows: list[MessageRow],
+    act: Callable[[list[int]], Done],
+    *,
+    dry_run: bool,
+    yes: bool,
+    stdin_taken: bool,
+    output: Answer,
+) -> int:
+    """Ask about the letters that were shown, do it, and say what was done."""
+    schema, done_to = f"dlq.{verb}", _DONE_TO[verb]
     if dry_run:
-        return _only_shown(bench, "dlq.restore", rows, output)
-    ask(bench, "restore", what=plural(len(rows), "letter"), answer=str(len(rows)), yes=yes, stdin_taken=from_stdin(ids))
-    from erpsync.engine.replay.letters import restore as restore_letters  # noqa: PLC0415  (the engine: only for acts)
-
-    bench.open_to_write("dlq restore")
-    result = restore_letters(
-        bench, [row.message_id for row in rows], actor=bench.actor, reason=reason, command=bench.command
-    )
-    return _done(bench, result, "restored", "dlq.restore", rows, output)
-
-
-def _only_shown(bench: Workbench, schema: str, rows: list[MessageRow], output: Answer) -> int:
+        if output is Answer.JSON:
+            items = [message_item(row, now=bench.now(), usual=bench.landscape.currency) for row in rows]
+            emit(envelope(bench, schema, total=len(items), shown=len(items), items=items))
+        return 0
+    what = plural(len(rows), "dead letter" if verb == "discard" else "letter")
+    left = f"left; nothing was {done_to}"
+    ask(bench, verb, what=what, answer=str(len(rows)), yes=yes, stdin_taken=stdin_taken, left=left)
+    bench.open_to_write(f"dlq {verb}")
+    result = act([row.message_id for row in rows])
     if output is Answer.JSON:
-        items = [message_item(row, now=bench.now(), usual=bench.landscape.currency) for row in rows]
-        emit(envelope(bench, schema, total=len(items), shown=len(items), items=items))
-    return 0
-
-
-def _done(bench: Workbench, result: object, verb: str, schema: str, rows: list[MessageRow], output: Answer) -> int:
-    done, left_out = _outcome_of(result)
-    if output is Answer.JSON:
-        emit(envelope(bench, schema, **{verb: done}, left_out=[{"id": number, "why": why} for number, why in left_out]))
+        left_out = [{"id": number, "why": why} for number, why in result.left_out]
+        emit(envelope(bench, schema, **{done_to: result.done}, left_out=left_out))
     else:
-        one = f"message {done[0]} is" if len(done) == 1 else f"{len(done):,} letters are"
-        say(f"{one} {verb}{' and ready to go' if verb == 'restored' else ''}.")
-        say(*(f"left out     {number}: {safe(why)}" for number, why in left_out))
+        one = f"message {result.done[0]} is" if len(result.done) == 1 else f"{len(result.done):,} letters are"
+        say(f"{one} {done_to}{' and ready to go' if verb == 'restore' else ''}.")
+        say(*(f"left out     {number}: {safe(why)}" for number, why in result.left_out))
         target = command_line("erpsync", "trace", rows[0].key) if len(rows) == 1 else "erpsync dlq list"
-        say(f"next: {'erpsync run --until-idle' if verb == 'restored' else target}")
-    return NO if left_out else 0
-
-
-def _outcome_of(result: object) -> tuple[list[int], list[tuple[int, str]]]:
-    """The ids an act was done to, and those it left out with why."""
-    for name in ("replayed", "discarded", "restored", "done"):
-        if (ids := getattr(result, name, None)) is not None:
-            return list(ids), list(getattr(result, "left_out", ()))
-    return (list(result) if isinstance(result, list | tuple) else []), []
+        say(f"next: {'erpsync run --until-idle' if verb == 'restore' else target}")
+    return NO if result.left_out else 0

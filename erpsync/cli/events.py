@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from erpsync.cli import evidence
-from erpsync.cli.acting import refuse_too_many
+from erpsync.cli.acting import ids_or_where, refuse_too_many, show_first
 from erpsync.cli.asking import ask
 from erpsync.cli.commands import Command, group, workbench
 from erpsync.cli.exit_codes import NO
@@ -31,7 +31,7 @@ from erpsync.cli.options import (
 from erpsync.cli.output import command_line, emit, envelope, listing, say, utc
 from erpsync.cli.selecting import clock, count_line, selection
 from erpsync.cli.tables import KEY_ROOM, Column
-from erpsync.cli.wording import waiting_seconds
+from erpsync.cli.wording import key_text, waiting_seconds
 from erpsync.errors import UsageError
 from erpsync.terminal import Clock, plural, safe
 
@@ -125,6 +125,7 @@ def show(
         row = event_of(db, bench.landscape.company, one_id(event))
         contents = event_contents(db, row.event_id)
         messages = messages_of_event(db, row.event_id)
+    told = evidence.flat_of(contents.canonical)
     brought_back = row.verdict in _kept_verdicts()
     run = f"erpsync events apply {row.event_id}" if brought_back else command_line("erpsync", "trace", row.key)
     if output is Answer.JSON:
@@ -134,7 +135,7 @@ def show(
                 "events.show",
                 event=event_item(bench, row),
                 raw=evidence.text_of(contents.raw),
-                canonical=evidence.json_of(contents.canonical),
+                canonical=None if told is None else evidence.exact_fields(told, evidence.currency_of(told)),
                 messages=[
                     {"id": message.message_id, "system": message.system, "state": message.state} for message in messages
                 ],
@@ -157,13 +158,13 @@ def show(
     if row.at:
         say(f"its time  {times.exact(row.at)}")
     if row.repeats:
-        say(f"again     {row.repeats:,} times, last {times.exact(row.repeated_at)}: duplicates, dropped")
+        say(f"again     {plural(row.repeats, 'time')}, last {times.exact(row.repeated_at)}: duplicates, dropped")
     for message in messages:
         say(f"message   {message.message_id} to {safe(message.system)}, {message.state}")
     if contents.raw:
         say("", "what was told", *evidence.content(contents.raw, mark="  < ", full=full))
-    if contents.canonical:
-        say("", "as it was read", *evidence.content(contents.canonical, mark="  = ", full=full))
+    if told:
+        say("", "as it was read", *evidence.fields(told, evidence.currency_of(told), full=full))
     say("", f"next: {run}")
 
 
@@ -189,58 +190,22 @@ def apply(
     output: AnswerFormat = Answer.TABLE,
 ) -> int:
     """Read kept events again, with the mapping and the owners of now."""
-    from erpsync.store.reading.events import event as event_of  # noqa: PLC0415  (not for help)
-    from erpsync.store.reading.events import events, events_with_ids  # noqa: PLC0415  (as above)
-
     bench = workbench(ctx)
     bench.refuse_change("events apply")
-    if bool(ids) == bool(where):
-        raise UsageError(
-            "events apply needs ids, or --where", hint="erpsync events apply --where 'verdict = unreadable'"
-        )
-    kept = _kept_verdicts()
-    with bench.store.read() as db:
-        if where:
-            page = events(db, selection(bench, where, limit=0, sort="id", output=Output.IDS))
-            rows = [row for row in page.items if row.verdict in kept]
-        else:
-            wanted = many_ids(ids or ())
-            refuse_too_many(len(wanted))
-            rows = events_with_ids(db, bench.landscape.company, wanted)
-            for missing in sorted(set(wanted) - {row.event_id for row in rows})[:1]:
-                event_of(db, bench.landscape.company, missing)
-            for row in rows:
-                if row.verdict not in kept:
-                    raise UsageError(
-                        f"event {row.event_id} needs no second reading: it is {row.verdict.replace('_', ' ')}",
-                        hint=f"erpsync events show {row.event_id}",
-                    )
-    refuse_too_many(len(rows))
+    ids_or_where("events apply", ids, where, hint="erpsync events apply --where 'verdict = unreadable'")
+    rows = _frozen(bench, ids, where)
     if output is Answer.TABLE:
-        say(
-            f"Would read {plural(len(rows), 'event')} again."
-            if rows
-            else "Nothing to read again: no kept event matches."
+        count = plural(len(rows), "event")
+        say(f"Would read {count} again." if rows else "Nothing to read again: no kept event matches.")
+        show_first(
+            rows,
+            lambda row: f"{row.event_id}  {key_text(row.key)} from {safe(row.system)}, {row.verdict.replace('_', ' ')}",
+            most=_SHOWN,
         )
-        say(
-            *(
-                f"  {row.event_id}  {safe(row.key)} from {safe(row.system)}, {row.verdict.replace('_', ' ')}"
-                for row in rows[:_SHOWN]
-            )
-        )
-        if len(rows) > _SHOWN:
-            say(f"  {_SHOWN} of {len(rows):,}")
     if not rows or dry_run:
         if output is Answer.JSON:
-            emit(
-                envelope(
-                    bench,
-                    "events.apply",
-                    total=len(rows),
-                    shown=len(rows),
-                    items=[event_item(bench, row) for row in rows],
-                )
-            )
+            items = [event_item(bench, row) for row in rows]
+            emit(envelope(bench, "events.apply", total=len(items), shown=len(items), items=items))
         return 0
     ask(
         bench,
@@ -255,25 +220,46 @@ def apply(
 
     bench.open_to_write("events apply")
     done = apply_events(bench, [row.event_id for row in rows], actor=bench.actor, reason=reason, command=bench.command)
-    still = [one for one in done if str(one[1]) in kept]
-    if output is Answer.JSON:
-        emit(
-            envelope(
-                bench,
-                "events.apply",
-                total=len(done),
-                shown=len(done),
-                items=[
-                    {"id": number, "verdict": str(verdict), "detail": detail or None}
-                    for number, verdict, detail in done
-                ],
+    return _say_applied(bench, done, output)
+
+
+def _frozen(bench: Workbench, ids: list[str] | None, where: str) -> list[EventRow]:
+    """The kept events that are named, or that match; raises UsageError for a named one that is not kept."""
+    from erpsync.store.reading.events import event as event_of  # noqa: PLC0415  (not for help)
+    from erpsync.store.reading.events import events, events_with_ids  # noqa: PLC0415  (as above)
+
+    kept, company = _kept_verdicts(), bench.landscape.company
+    with bench.store.read() as db:
+        if where:
+            page = events(db, selection(bench, where, limit=0, sort="id", output=Output.IDS))
+            rows = [row for row in page.items if row.verdict in kept]
+        else:
+            wanted = many_ids(ids or ())
+            refuse_too_many(len(wanted), "events")
+            rows = events_with_ids(db, company, wanted)
+            for missing in sorted(set(wanted) - {row.event_id for row in rows})[:1]:
+                event_of(db, company, missing)  # raises
+    for row in rows:
+        if row.verdict not in kept:
+            raise UsageError(
+                f"event {row.event_id} needs no second reading: it is {row.verdict.replace('_', ' ')}",
+                hint=f"erpsync events show {row.event_id}",
             )
-        )
+    refuse_too_many(len(rows), "events")
+    return rows
+
+
+def _say_applied(bench: Workbench, done: list[tuple[int, str, str]], output: Answer) -> int:
+    kept = _kept_verdicts()
+    still = [one for one in done if one[1] in kept]
+    if output is Answer.JSON:
+        items = [{"id": number, "verdict": verdict, "detail": detail or None} for number, verdict, detail in done]
+        emit(envelope(bench, "events.apply", total=len(items), shown=len(items), items=items))
     else:
         say(f"{len(done) - len(still):,} of {plural(len(done), 'event')} applied.")
         say(
             *(
-                f"  {number}  {str(verdict).replace('_', ' ')}{f': {safe(detail, limit=100)}' if detail else ''}"
+                f"  {number}  {verdict.replace('_', ' ')}{f': {safe(detail, limit=100)}' if detail else ''}"
                 for number, verdict, detail in done[:50]
             )
         )

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from erpsync.cli.output import room, utc
 from erpsync.cli.tables import wrapped
-from erpsync.terminal import Clock, head, plural, safe, took, width
+from erpsync.terminal import Clock, head, padded, plural, safe, took, width
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from erpsync.domain.document import Scalar
+    from erpsync.domain.flat import Scalar
     from erpsync.store.reading.attempts import Attempt
     from erpsync.store.reading.letters import Change
 
 BOUND = 400
 _FEWEST = 40
 _SECRET = "(secret removed)"  # noqa: S105  (what stands in a secret's place)
-_PRICES = ("price", "quantity", "discount", "weight", "on_hand", "reserved", "available", "reorder_point")
+_VALUE = 60  # of a field's value, unless all of it is asked for
+_NAME = 40
 _AMOUNTS = ("total", "freight")
 
 
@@ -30,11 +31,11 @@ def tries(attempts: Sequence[Attempt], system: str, times: Clock, *, full: bool,
     lines = [f"what {safe(system)} was asked, and what it said"]
     for attempt in attempts:
         noun = "try" if attempt.what == "write" else attempt.what
-        lines.append(f"  {noun} {attempt.try_no}  {times.exact(attempt.at)}  {_summary(attempt)}")
+        start = f"  {noun} {attempt.try_no}  {times.exact(attempt.at)}  "
+        lines += wrapped(_summary(attempt), room=room(), first=start, then="    ", whole_words=False)
         if attempt.error and attempt.error != known:
-            lines += wrapped(
-                safe(attempt.error, limit=None if full else 200), room=room(), first="    ! ", then="      "
-            )
+            error = safe(attempt.error, limit=None if full else 200)
+            lines += wrapped(error, room=room(), first="    ! ", then="      ", whole_words=False)
         lines += [f"    > {safe(name)}: {safe(value, limit=None if full else 200)}" for name, value in attempt.headers]
         lines += content(attempt.body, mark="    > ", full=full)
         lines += content(attempt.answer, mark="    < ", full=full, cut_before=bool(attempt.answer_cut))
@@ -80,16 +81,24 @@ def _folded(text: str, indent: int) -> list[str]:
     return [*lines, text]
 
 
-def fields(flat: dict[str, Scalar], *, indent: str = "  ") -> list[str]:
-    """A flat document, a field a line."""
-    if not flat:
-        return []
-    column = min(max(len(safe(name)) for name in flat), 32)
-    currency = str(flat.get("currency") or "USD")
-    return [f"{indent}{safe(name):<{column}}  {value_text(name, value, currency)}" for name, value in _in_order(flat)]
+def currency_of(flat: Mapping[str, Scalar]) -> str:
+    """The currency in whose minor units the amounts of a flat form are (as ``flatten`` counts them)."""
+    return str(flat.get("currency") or "USD")
 
 
-def _in_order(flat: dict[str, Scalar]) -> list[tuple[str, Scalar]]:
+def fields(flat: Mapping[str, Scalar], currency: str, *, full: bool = False) -> list[str]:
+    """A flat document, a field a line, in numbers as people write them; long texts are cut unless ``full``."""
+    names = {name: safe(name, limit=None if full else _NAME) for name in flat}
+    column = min(max(map(width, names.values()), default=0), 32)
+    lines = []
+    for name, value in _in_order(flat):
+        start = f"  {padded(names[name], column)}  "
+        text = value_text(name, value, currency, full=full)
+        lines += wrapped(text, room=room(), first=start, then=" " * (column + 4), whole_words=False)
+    return lines
+
+
+def _in_order(flat: Mapping[str, Scalar]) -> list[tuple[str, Scalar]]:
     from erpsync.store.reading.letters import field_order  # noqa: PLC0415  (not for help)
 
     return sorted(flat.items(), key=lambda pair: field_order(pair[0]))
@@ -111,15 +120,19 @@ def changes(found: Iterable[Change], currency: str) -> list[str]:
     return lines
 
 
-def value_text(path: str, value: Scalar, currency: str) -> str:
+def value_text(path: str, value: Scalar, currency: str, *, full: bool = False) -> str:
     """One value of a flat form as people write it: numbers as decimals, text quoted only where it must be cut."""
-    name = path.rpartition(".")[2]
     plain = exact(path, value, currency)
     if plain is None:
         return "empty"
     if isinstance(plain, bool):
         return "yes" if plain else "no"
-    return safe(plain, limit=60) if not isinstance(value, int) or name not in (*_PRICES, *_AMOUNTS) else safe(plain)
+    return safe(plain, limit=None if full else _VALUE)
+
+
+def exact_fields(flat: Mapping[str, Scalar], currency: str) -> dict[str, str | bool | None]:
+    """A flat document for JSON: decimals as text."""
+    return {name: exact(name, value, currency) for name, value in flat.items()}
 
 
 def exact(path: str, value: Scalar, currency: str) -> str | bool | None:
@@ -161,12 +174,10 @@ def text_of(raw: bytes | None) -> str | None:
     return raw.decode("utf-8", errors="backslashreplace") if raw else None
 
 
-def json_of(raw: bytes | None) -> Any:
-    """Bytes as the JSON they are, else as text."""
-    text = text_of(raw)
-    if text is None:
-        return None
+def flat_of(raw: bytes | None) -> dict[str, Scalar] | None:
+    """The flat form that was kept as these bytes; None where there is none."""
     try:
-        return json.loads(text, parse_float=str)
+        found = json.loads(raw or b"null")
     except (ValueError, RecursionError):
-        return text
+        return None
+    return found if isinstance(found, dict) else None

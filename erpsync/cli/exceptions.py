@@ -158,7 +158,7 @@ def show(
         f"E-{row.exception_id} is {row.state}: {safe(row.kind)}, {safe(row.subject)}, since {times.both(row.opened_at)}.",
         "",
     )
-    say(*wrapped(safe(row.text) or "-", room=room(), first="what     ", then=" " * 9))
+    say(*wrapped(safe(row.text) or "-", room=room(), first="what     ", then=" " * 9, whole_words=False))
     say(f"stake    {stake_text(row.stake, row.currency, beside=True)}")
     if known:
         say(f"owner    {known.owner}; severity {known.severity}; stops {known.stops}")

@@ -10,7 +10,7 @@ from erpsync.cli.commands import Command, group, workbench
 from erpsync.cli.options import Answer, AnswerFormat, Limit
 from erpsync.cli.output import command_line, emit, envelope, remark, room, say, utc
 from erpsync.cli.selecting import clock, stake_json, stakes_json
-from erpsync.cli.tables import Column, table
+from erpsync.cli.tables import KEY_ROOM, Column, table
 from erpsync.cli.wording import waiting_seconds, waits_for
 from erpsync.terminal import Clock, amounts, safe
 
@@ -84,7 +84,7 @@ def show(
     columns: list[Column[tuple[int, MessageRow]]] = [
         Column("    ", lambda pair: f"{pair[0]:,}" if pair[0] else "head"),
         Column("ID", lambda pair: str(pair[1].message_id), right=True),
-        Column("WHAT", lambda pair: safe(pair[1].key)),
+        Column("WHAT", lambda pair: safe(pair[1].key), most=KEY_ROOM),
         Column("STATE", lambda pair: pair[1].state),
         Column("SINCE", lambda pair: times.since(pair[1].state_at), rank=1),
         Column("FOR", lambda pair: times.lasting(pair[1].state_at), right=True),

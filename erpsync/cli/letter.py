@@ -9,10 +9,10 @@ import typer
 from erpsync.cli import evidence
 from erpsync.cli.commands import workbench
 from erpsync.cli.options import Answer, AnswerFormat, Full, one_id
-from erpsync.cli.output import emit, envelope, say, utc
+from erpsync.cli.output import emit, envelope, room, say, utc
 from erpsync.cli.selecting import clock, stake_text, stakes_json
-from erpsync.cli.tables import Column, table
-from erpsync.cli.wording import dead_sentence, message_item, wait_text, waits_for
+from erpsync.cli.tables import KEY_ROOM, Column, table
+from erpsync.cli.wording import dead_sentence, key_text, message_item, wait_text, waits_for
 from erpsync.errors import UsageError
 from erpsync.terminal import Clock, amounts, safe
 
@@ -52,7 +52,7 @@ def show(
         found = around.around(db, message_id)
     changes = around.changes(found, refused_field=row.error_field)
     times, usual = clock(bench), bench.landscape.currency
-    currency = str(found.record.get("currency") or usual)
+    currency = evidence.currency_of(found.record)
     again = f"erpsync replay {message_id} --dry-run"
     if output is Answer.JSON:
         item = message_item(row, now=bench.now(), usual=usual)
@@ -65,12 +65,8 @@ def show(
                 if event is None
                 else {"id": event.event_id, "from": event.system, "at": utc(event.received_at), "mapping": None},
                 attempts=[evidence.attempt_item(attempt) for attempt in tries],
-                payload={
-                    name: evidence.exact(name, value, currency) for name, value in (found.sent or found.record).items()
-                },
-                last_delivered=None
-                if found.held is None
-                else {name: evidence.exact(name, value, currency) for name, value in found.held.items()},
+                payload=evidence.exact_fields(found.sent or found.record, currency),
+                last_delivered=None if found.held is None else evidence.exact_fields(found.held, currency),
                 changes=[
                     {
                         "field": change.field,
@@ -113,7 +109,7 @@ def show(
         has = (
             f"it knows it as {safe(found.far_id)}"
             if found.far_id
-            else f"it has no {safe(row.key)} yet"
+            else f"it has no {key_text(row.key)} yet"
             if found.held is None
             else "it has it"
         )
@@ -123,7 +119,7 @@ def show(
             say(f"  {len(shown)} of {len(changes)} fields; all: erpsync dlq show {message_id} --full")
         say("")
     if members:
-        say("the line behind, in order", *table(_member_columns(times), members, room=None))
+        say("the line behind, in order", *table(_member_columns(times), members, room=None if full else room()))
         if len(members) < line.count:
             say(f"  {len(members)} of {line.text}; all: erpsync dlq show {message_id} --full")
         say("")
@@ -141,11 +137,13 @@ def _member_columns(times: Clock) -> list[Column[MessageRow]]:
     return [
         Column(" ", lambda _: ""),
         Column("ID", lambda member: str(member.message_id), right=True),
-        Column("WHAT", lambda member: safe(member.key)),
+        Column("WHAT", lambda member: safe(member.key), most=KEY_ROOM),
         Column("STATE", lambda member: member.state),
         Column("SINCE", lambda member: times.since(member.state_at)),
         Column("FOR", lambda member: times.lasting(member.state_at), right=True),
-        Column("WAITS FOR", lambda member: ", ".join(map(wait_text, member.waits)) or waits_for(member, times)),
+        Column(
+            "WAITS FOR", lambda member: ", ".join(map(wait_text, member.waits)) or waits_for(member, times), free=True
+        ),
     ]
 
 

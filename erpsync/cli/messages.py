@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from erpsync.workbench import Workbench
 
 app = group("messages", "What is on its way to each system, and what became of it.")
+_WHY_ROOM = 60
 
 
 @app.command(
@@ -66,7 +67,7 @@ def _columns(
         Column("KEY", lambda row: safe(row.key), most=KEY_ROOM),
         Column("SYSTEM", lambda row: safe(row.system)),
         Column("STATE", lambda row: row.state),
-        Column("WHY", lambda row: _why(row, times, states.get(row.system, "up")), rank=2),
+        Column("WHY", lambda row: _why(row, times, states.get(row.system, "up")), rank=2, most=_WHY_ROOM),
         Column("SINCE", lambda row: times.since(row.state_at), rank=3),
         Column("FOR", lambda row: times.lasting(row.state_at), right=True, rank=1),
         Column("TRIES", lambda row: str(row.tries), right=True, rank=4),
@@ -109,7 +110,7 @@ def show(
         standing = systems(db).get(row.system)
     times, usual = clock(bench), bench.landscape.currency
     content = found.sent or found.record
-    currency = str(found.record.get("currency") or usual)
+    currency = evidence.currency_of(found.record)
     run = next_of_message(row, once=once_of(bench, row.system, row.kind))
     if output is Answer.JSON:
         emit(
@@ -118,7 +119,7 @@ def show(
                 "messages.show",
                 message=message_item(row, now=bench.now(), usual=usual),
                 attempts=[evidence.attempt_item(attempt) for attempt in tries],
-                payload={name: evidence.exact(name, value, currency) for name, value in content.items()},
+                payload=evidence.exact_fields(content, currency),
                 line_behind=None if line is None else line.count,
                 run=run[0],
             )
@@ -143,7 +144,7 @@ def show(
         *evidence.tries(tries, row.system, times, full=full, known=row.error),
         "",
         "what it says",
-        *evidence.fields(content),
+        *evidence.fields(content, currency, full=full),
         "",
     )
     say(*next_lines(row, run))

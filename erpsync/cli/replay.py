@@ -6,18 +6,20 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from erpsync.cli.acting import MOST, by_system, refuse_too_many, sums
+from erpsync.cli.acting import MOST, by_system, ids_or_where, named, refuse_too_many, sums
 from erpsync.cli.asking import ask
 from erpsync.cli.commands import Command, alone, workbench
 from erpsync.cli.exit_codes import NO
-from erpsync.cli.options import Answer, AnswerFormat, DryRun, MaybeIds, Output, Reason, Where, Yes, from_stdin, many_ids
+from erpsync.cli.options import Answer, AnswerFormat, DryRun, MaybeIds, Output, Reason, Where, Yes, from_stdin
 from erpsync.cli.output import emit, envelope, room, say
 from erpsync.cli.selecting import selection, stakes_json
 from erpsync.cli.tables import wrapped
-from erpsync.errors import NotFound, UsageError
+from erpsync.cli.wording import key_text
+from erpsync.errors import UsageError
 from erpsync.terminal import amounts, plural, safe
 
 if TYPE_CHECKING:
+    from erpsync.engine.replay.letters import Done
     from erpsync.store.reading.line import Line
     from erpsync.store.reading.messages import MessageRow
     from erpsync.workbench import Workbench
@@ -51,10 +53,7 @@ def replay(
     bench = workbench(ctx)
     if not dry_run:
         bench.refuse_change("replay")
-    if bool(ids) == bool(where):
-        raise UsageError(
-            "replay needs ids, - for ids on stdin, or --where", hint="erpsync replay --where 'system = wms' --dry-run"
-        )
+    ids_or_where("replay", ids, where, hint="erpsync replay --where 'system = wms' --dry-run")
     send, left_out, line = _frozen(bench, ids, where)
     if not send and not left_out:
         if output is Answer.JSON:
@@ -85,13 +84,12 @@ def replay(
         stdin_taken=from_stdin(ids),
         hint="--yes if the preview is right",
     )
-    from erpsync.engine.replay.letters import replay as replay_letters  # noqa: PLC0415  (the engine: only for acts)
+    from erpsync.engine.replay import letters  # noqa: PLC0415  (the engine: only for acts)
 
     bench.open_to_write("replay")
-    result = replay_letters(
-        bench, [row.message_id for row in send], actor=bench.actor, reason=reason, command=bench.command
-    )
-    return _done(bench, send, left_out, line, list(result.replayed), list(result.left_out), output)
+    ids_of = [row.message_id for row in send]
+    result = letters.replay(bench, ids_of, actor=bench.actor, reason=reason, command=bench.command)
+    return _say_done(bench, send, left_out, line, result, output)
 
 
 def _frozen(
@@ -99,22 +97,15 @@ def _frozen(
 ) -> tuple[list[MessageRow], list[tuple[int, str]], Line]:
     """The letters that would go, those that cannot and why, and what waits behind them: all of one moment."""
     from erpsync.store.reading.line import line_behind  # noqa: PLC0415  (not for help)
-    from erpsync.store.reading.messages import dead_letters, message, messages_with_ids  # noqa: PLC0415  (as above)
+    from erpsync.store.reading.messages import dead_letters  # noqa: PLC0415  (as above)
 
-    wanted = many_ids(ids or ())
-    refuse_too_many(len(wanted))
     with bench.store.read() as db:
         if where:
             page = dead_letters(db, selection(bench, where, limit=MOST + 1, sort="id", output=Output.IDS))
-            refuse_too_many(page.total)
+            refuse_too_many(page.total, "messages")
             rows = list(page.items)
         else:
-            rows = messages_with_ids(db, bench.landscape.company, wanted)
-            there = {row.message_id for row in rows}
-            for missing in wanted:
-                if missing not in there:
-                    message(db, bench.landscape.company, missing)
-                    raise NotFound(f"message {missing} is not in the store")
+            rows = named(bench, db, ids or ())
         left_out = [(row.message_id, f"not dead, it is {row.state}") for row in rows if row.state != "dead"]
         send = sorted((row for row in rows if row.state == "dead"), key=lambda row: row.message_id)
         return send, left_out, line_behind(db, [row.message_id for row in send])
@@ -133,12 +124,8 @@ def _preview(send: list[MessageRow], left_out: list[tuple[int, str]], line: Line
     lines.append(f"letters      {total:>{digits},}   {by_system(row.system for row in send)}")
     indent = " " * (16 + digits)
     for row in send[:_SHOWN]:
-        lines += wrapped(
-            f"{row.message_id} {safe(row.key)}: {safe(row.error or row.reason, limit=100)}",
-            room=room(),
-            first=indent,
-            then=indent + "  ",
-        )
+        text = f"{row.message_id} {key_text(row.key)}: {safe(row.error or row.reason, limit=100)}"
+        lines += wrapped(text, room=room(), first=indent, then=indent + "  ", whole_words=False)
     if len(send) > _SHOWN:
         lines.append(f"{indent}{_SHOWN} of {len(send):,}")
     if left_out:
@@ -174,22 +161,22 @@ def _answer(bench: Workbench, send: list[MessageRow], left_out: list[tuple[int, 
     }
 
 
-def _done(
+def _say_done(
     bench: Workbench,
     send: list[MessageRow],
     left_out: list[tuple[int, str]],
     line: Line,
-    replayed: list[int],
-    failed: list[tuple[int, str]],
+    result: Done,
     output: Answer,
 ) -> int:
     if output is Answer.JSON:
-        result = {"replayed": replayed, "failed": [{"message": number, "why": why} for number, why in failed]}
-        emit(envelope(bench, "replay", **_answer(bench, send, left_out, line), result=result))
+        failed = [{"message": number, "why": why} for number, why in result.left_out]
+        told = {"replayed": result.done, "failed": failed}
+        emit(envelope(bench, "replay", **_answer(bench, send, left_out, line), result=told))
     else:
-        done = set(replayed)
+        done = set(result.done)
         targets = by_system(row.system for row in send if row.message_id in done)
-        say("", f"{len(replayed):,} of {plural(len(send), 'letter')} ready again{f': {targets}' if targets else ''}.")
-        say(*(f"left out     {number}: {safe(why)}" for number, why in failed))
+        say("", f"{len(done):,} of {plural(len(send), 'letter')} ready again{f': {targets}' if targets else ''}.")
+        say(*(f"left out     {number}: {safe(why)}" for number, why in result.left_out))
         say("next: erpsync run --until-idle")
-    return NO if failed else 0
+    return NO if result.left_out else 0

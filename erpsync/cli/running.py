@@ -10,6 +10,8 @@ from erpsync.cli.commands import Command, alone, workbench
 from erpsync.cli.exit_codes import INTERRUPTED, TERMINATED
 from erpsync.cli.options import Answer, AnswerFormat
 from erpsync.cli.output import emit, envelope, remark, say, warn
+from erpsync.cli.progress import waits_text
+from erpsync.cli.selecting import clock
 from erpsync.errors import UsageError
 from erpsync.terminal import plural, safe
 
@@ -43,7 +45,8 @@ def run(
         remark(
             f"{safe(landscape.name)}: a worker runs, {plural(len(landscape.flows), 'flow')}; Ctrl-C stops it after what is in flight"
         )
-    report = bench.wait_for(lambda: run_worker(bench, once=once, until_idle=until_idle))
+    waits = None if output is Answer.JSON else lambda found: remark(waits_text(found, clock(bench)))
+    report = bench.wait_for(lambda: run_worker(bench, once=once, until_idle=until_idle, waits=waits))
     died = int(getattr(report, "died", 0))
     if output is Answer.JSON:
         emit(

@@ -123,7 +123,7 @@ def _causes(found: Status, times: Clock, *, usual: str, columns: int | None) -> 
     for cause, stake in zip(found.causes, stakes, strict=True):
         ago = padded(times.lasting(cause.since), longest, right=True)
         start = f"{padded(stake, first, right=True)}  {padded(times.since(cause.since), since)}  {ago}  "
-        lines += wrapped(cause_text(cause), room=columns, first=start, then=indent)
+        lines += wrapped(cause_text(cause), room=columns, first=start, then=indent, whole_words=False)
         lines.append(f"{indent}run: {cause_run(cause)}")
     return lines
 

@@ -115,7 +115,7 @@ def run_sync(
 
     limit = duration(timeout, option="--timeout")
     bench.open_to_write("sync", create=True)
-    shown = ProgressLines()
+    shown = ProgressLines(bench)
     try:
         return bench.wait_for(
             lambda: sync_kinds(

@@ -1,7 +1,7 @@
 """Tables as words and spaces. Pure: rows in, lines out; who prints them is ``output``'s business.
 
-Where a line is too wide, free text gives way first, then columns in the order their ``rank`` says, highest first; a
-column without a rank (ids, keys) is never cut and never left out. Under 80 columns each row becomes a block.
+Where a line is too wide, free text gives way first, then columns in the order their ``rank`` says, highest first, then
+the ends of long keys. Ids are never cut and never left out. Under 80 columns each row becomes a block.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Generic, TypeVar
 from erpsync.terminal import head, padded, width
 
 Row = TypeVar("Row")
-KEY_ROOM = 44  # of a key in a listing: whole, unless somebody made one that would spoil the table ...
-_CUT_TO = 30  # ... of which this much is shown
+KEY_ROOM = 44  # of a key in a listing: whole up to here, where there is room ...
+_CUT_TO = 30  # ... and of a longer one, which would spoil the table, this much
 _NARROW = 80
 _SHORTEST_FREE = 14
 
@@ -23,7 +23,8 @@ _SHORTEST_FREE = 14
 class Column(Generic[Row]):
     """One column: what it says of a row, as text that is safe already.
 
-    ``free``: its text may be cut. ``most``: longer than this it is cut, with its length, on a terminal.
+    ``free``: its text may be cut. ``most``: longer than this it is cut, with its length, on a terminal; where the table
+    does not fit otherwise, sooner.
     ``rank``: it may be left out, the highest first. ``wide``: not below that many columns.
     """
 
@@ -44,11 +45,14 @@ def table(columns: Sequence[Column[Row]], rows: Sequence[Row], *, room: int | No
         return blocks(columns, rows, room=room)
     shown = [column for column in columns if room is None or column.wide <= room]
     cells = {id(column): [_bounded(column.says(row), column, room) for row in rows] for column in shown}
-    widths = {key: max(map(width, texts)) for key, texts in cells.items()}
-    for column in shown:
-        widths[id(column)] = max(widths[id(column)], len(column.heading))
+    widths = {id(column): _widest(column, cells[id(column)]) for column in shown}
     if room is not None:
         _make_fit(shown, widths, room)
+        for column in shown:
+            if column.most and (over := _total(shown, widths) - room) > 0:
+                least = max(widths[id(column)] - over, _CUT_TO)
+                cells[id(column)] = [_cut(column.says(row), least) for row in rows]
+                widths[id(column)] = _widest(column, cells[id(column)])
         if _total(shown, widths) > room:
             return blocks(columns, rows, room=room)
     lines = [_line(shown, widths, [column.heading for column in shown])]
@@ -56,22 +60,28 @@ def table(columns: Sequence[Column[Row]], rows: Sequence[Row], *, room: int | No
     return lines
 
 
+def _widest(column: Column[Row], texts: Sequence[str]) -> int:
+    return max(len(column.heading), *map(width, texts))
+
+
 def _total(shown: Sequence[Column[Row]], widths: dict[int, int]) -> int:
     return sum(widths[id(column)] for column in shown) + 2 * (len(shown) - 1)
 
 
 def _make_fit(shown: list[Column[Row]], widths: dict[int, int], room: int) -> None:
-    """Take width from free text, then whole columns, until it fits or nothing may go."""
+    """Take width from free text, then whole columns, until it fits or nothing may go; what is over goes to the text."""
+    whole = {id(column): widths[id(column)] for column in shown if column.free}
     for column in shown:
-        over = _total(shown, widths) - room
-        if over <= 0:
-            return
         if column.free:
-            widths[id(column)] = max(widths[id(column)] - over, _SHORTEST_FREE, len(column.heading))
+            widths[id(column)] = min(widths[id(column)], max(_SHORTEST_FREE, len(column.heading)))
     for column in sorted((c for c in shown if c.rank), key=lambda c: -c.rank):
         if _total(shown, widths) <= room:
-            return
+            break
         shown.remove(column)
+    for column in reversed(shown):
+        if column.free:
+            spare = max(room - _total(shown, widths), 0)
+            widths[id(column)] = min(whole[id(column)], widths[id(column)] + spare)
 
 
 def _line(shown: Sequence[Column[Row]], widths: dict[int, int], texts: Sequence[str]) -> str:
@@ -86,8 +96,14 @@ def _line(shown: Sequence[Column[Row]], widths: dict[int, int], texts: Sequence[
 def _bounded(text: str, column: Column[Row], room: int | None) -> str:
     if room is None or not column.most or width(text) <= column.most:
         return text
+    return _cut(text, _CUT_TO)
+
+
+def _cut(text: str, columns: int) -> str:
+    if width(text) <= columns:
+        return text
     tail = f'..." ({len(text):,})'
-    return f'"{head(text, _CUT_TO - len(tail) - 1)}{tail}'
+    return f'"{head(text, columns - len(tail) - 1)}{tail}'
 
 
 def shortened(text: str, columns: int) -> str:

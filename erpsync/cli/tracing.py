@@ -116,7 +116,8 @@ def _lines(found: History, entries: list[Entry], total: int, times: Clock, open_
             say(f"{day} ({local.tzname()})")
         start = f"  {local:%H:%M:%S}  {padded(safe(entry.system), systems)}  {padded(entry.what, whats)}  "
         limit = None if columns is None else 300
-        say(*wrapped(safe(entry.text, limit=limit), room=columns, first=start, then=" " * width(start)))
+        text = safe(entry.text, limit=limit)
+        say(*wrapped(text, room=columns, first=start, then=" " * width(start), whole_words=False))
     if not entries:
         say("nothing of it matches")
     if len(entries) < total:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from erpsync.cli.output import command_line
+from erpsync.cli.output import command_line, room
 from erpsync.cli.selecting import stake_json
+from erpsync.cli.tables import KEY_ROOM
 from erpsync.terminal import Clock, plural, safe
 
 if TYPE_CHECKING:
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
 def waiting_seconds(now: datetime, since: datetime) -> int:
     """Whole seconds since a moment."""
     return max(int((now - since).total_seconds()), 0)
+
+
+def key_text(key: str) -> str:
+    """A key among other words: whole in a pipe; on a terminal its beginning and its length where it would spoil the line."""
+    return safe(key, limit=None if room() is None else KEY_ROOM)
 
 
 def cause_text(row: MessageRow) -> str:
@@ -72,7 +78,7 @@ def waits_for(row: MessageRow, times: Clock, *, system_state: str = "up") -> str
 
 def wait_text(wait: WaitsFor) -> str:
     """One reason why a message is held."""
-    on = safe(wait.waits_on, limit=60)
+    on = safe(wait.waits_on)
     match wait.reason:
         case "parent":
             return on

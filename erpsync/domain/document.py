@@ -105,6 +105,17 @@ def unflatten(model: type[Document], flat: Mapping[str, Scalar]) -> Document:
     return _made(model, values)
 
 
+def plain(model: type[Document], path: str, value: Scalar, currency: str) -> str | bool | None:
+    """One value of a flat form as people write it: decimals with their point, days and moments as they are."""
+    if value is None or isinstance(value, bool):
+        return value
+    plan = {name: from_flat for name, _, from_flat in _plan(model)}
+    if path.startswith("lines."):
+        path, plan = path.rpartition(".")[2], _line_plan(model)[1]
+    found = plan[path](value, currency)
+    return format(found, "f") if isinstance(found, Decimal) else str(value)
+
+
 _Model = TypeVar("_Model", bound=BaseModel)
 _untold: dict[type[BaseModel], dict[str, Any]] = {}
 

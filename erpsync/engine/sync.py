@@ -13,6 +13,7 @@ from erpsync.domain.keys import parse_key
 from erpsync.domain.kinds import kind_named, kind_words
 from erpsync.engine.context import Bench, Context
 from erpsync.engine.crew import Crew, at_work
+from erpsync.engine.elsewhere import elsewhere
 from erpsync.engine.intake.narrowing import Narrow, pull_some
 from erpsync.engine.intake.reading import Puller, PullReport
 from erpsync.engine.routes import Route
@@ -20,6 +21,7 @@ from erpsync.engine.worker import WorkerReport, in_order_of_parents, stop_on_sig
 from erpsync.errors import UsageError
 from erpsync.store import results
 from erpsync.store.results import Mark
+from erpsync.store.workers import Elsewhere
 
 
 @dataclass
@@ -42,11 +44,12 @@ class SyncRow:
 
 @dataclass
 class Progress:
-    """How far it is: what each pull has read, and each target been given."""
+    """How far it is: what each pull has read, and each target been given, and what is in other workers' hands."""
 
     pulls: list[PullReport]
     rows: list[SyncRow]
     seconds: float
+    elsewhere: Elsewhere | None = None
 
 
 @dataclass
@@ -250,4 +253,5 @@ async def _show(
     while progress is not None:
         await asyncio.sleep(0.5)
         rows = await asyncio.to_thread(_rows, context, routes, pulls, since)
-        progress(Progress(list(pulls.values()), rows, time.monotonic() - started))
+        others = await elsewhere(context, {route.target_id for route in routes})
+        progress(Progress(list(pulls.values()), rows, time.monotonic() - started, others))

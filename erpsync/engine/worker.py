@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from erpsync.domain.kinds import kind_named
 from erpsync.engine.context import Bench, Context
 from erpsync.engine.crew import Crew, at_work
+from erpsync.engine.elsewhere import Waiting
 from erpsync.engine.intake.reading import PullReport
+from erpsync.store.workers import Elsewhere
 
 _TURN_SECONDS = 0.25
 
@@ -65,9 +67,16 @@ def _depth(kind: str) -> int:
     return 1 + max((_depth(parent) for parent in kind_named(kind).parent_kinds), default=0)
 
 
-async def run_worker(bench: Bench, *, once: bool = False, until_idle: bool = False) -> WorkerReport:
+async def run_worker(
+    bench: Bench,
+    *,
+    once: bool = False,
+    until_idle: bool = False,
+    waits: Callable[[Elsewhere], None] | None = None,
+) -> WorkerReport:
     """Run a worker; ``once``: one turn of reading and delivering what is due now, ``until_idle``: until nothing can move.
 
+    ``waits`` hears what it waits for that is in other workers' hands.
     Raises StoreError when the store fails while it runs; what was acknowledged is on disk.
     """
     report = WorkerReport()
@@ -75,7 +84,7 @@ async def run_worker(bench: Bench, *, once: bool = False, until_idle: bool = Fal
     async with at_work(bench.context(), "run") as context:
         with stop_on_signals(stop, report):
             async with Crew(context) as crew:
-                await _work(context, crew, report, stop, once=once, until_idle=until_idle)
+                await _work(context, crew, report, stop, Waiting(context, waits), once=once, until_idle=until_idle)
             report.delivered, report.late = crew.feeder.delivered, crew.late
     if crew.defects:
         raise crew.defects[0]
@@ -83,7 +92,14 @@ async def run_worker(bench: Bench, *, once: bool = False, until_idle: bool = Fal
 
 
 async def _work(
-    context: Context, crew: Crew, report: WorkerReport, stop: asyncio.Event, *, once: bool, until_idle: bool
+    context: Context,
+    crew: Crew,
+    report: WorkerReport,
+    stop: asyncio.Event,
+    waiting: Waiting,
+    *,
+    once: bool,
+    until_idle: bool,
 ) -> None:
     flows = {(system, kind): flow for system, kind, flow in context.routes.pulls()}
     stages = in_order_of_parents(list(flows))
@@ -107,6 +123,8 @@ async def _work(
                 return
         if until_idle and not read and not crew.moving():
             return
+        if crew.feeder.idle:
+            await waiting.look(only_silent=not until_idle)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_TURN_SECONDS if not (once or until_idle) else 0.05):
                 await stop.wait()

@@ -235,6 +235,18 @@ async def a_removed_document_is_gone_or_out_of_use(far: Far) -> None:
 
 
 @story
+async def removing_what_is_removed_already_is_done(far: Far) -> None:
+    adapter = far.adapter()
+    if not adapter.capabilities().writes[KIND].removes:
+        return
+    created = (await put(adapter, 1))[0]
+    for try_no in (1, 2):
+        item = an_item(a_customer(1), far_id=created.far_id, removed=True, once_key=f"es-1-9-{try_no}")
+        receipt = (await adapter.write([adapter.prepare(item)]))[0]
+        assert receipt.error is None, receipt.error
+
+
+@story
 async def several_writes_have_their_receipts_in_order(far: Far) -> None:
     adapter = far.adapter()
     receipts = await adapter.write([adapter.prepare(an_item(a_customer(n))) for n in (3, 1, 2)])

@@ -373,6 +373,48 @@ def test_a_write_over_a_connection_that_was_closed_meanwhile_is_sent_once_and_un
     assert isinstance(receipt.error, OutcomeUnknown)
 
 
+def removing(folder: Path, reply: Reply, *, spec: str = ITEMS, removed: bool = True) -> Receipt:
+    """The receipt of one removal (or else an update) at a system that replies so."""
+
+    async def go() -> Receipt:
+        async with Wire(lambda _: reply) as wire, opened(folder, wire.url, spec) as adapter:
+            return (await adapter.write([adapter.prepare(item(far_id="7", removed=removed))]))[0]
+
+    return asyncio.run(go())
+
+
+@pytest.mark.parametrize("status", [404, 410])
+@pytest.mark.parametrize("body", [b"", b"<html>nothing here</html>", {"message": "no such item"}])
+def test_what_was_to_be_deleted_and_is_gone_already_is_done(
+    tmp_path: Path, status: int, body: bytes | dict[str, str]
+) -> None:
+    receipt = removing(tmp_path, respond(status, body))
+    assert (receipt.error, receipt.outcome, receipt.far_id) == (None, "unchanged", "7")
+    assert receipt.evidence.status == status
+
+
+def test_an_item_that_is_gone_cannot_be_changed(tmp_path: Path) -> None:
+    assert isinstance(removing(tmp_path, respond(404, {"message": "no such item"}), removed=False).error, Refused)
+    assert isinstance(removing(tmp_path, respond(410), removed=False).error, OutcomeUnknown)
+
+
+@pytest.mark.parametrize("status", [400, 422])
+def test_a_system_that_will_not_delete_has_refused(tmp_path: Path, status: int) -> None:
+    assert isinstance(removing(tmp_path, respond(status, {"message": "in use"})).error, Refused)
+
+
+def test_a_spec_that_says_what_its_404_means_is_believed_about_deletes_too(tmp_path: Path) -> None:
+    own = ITEMS.replace("[probe]", '[[errors]]\nstatus = [404]\nmeans = "refused"\n[probe]', 1)
+    assert isinstance(removing(tmp_path, respond(404, {"message": "no such tenant"}), spec=own).error, Refused)
+
+
+def test_what_is_put_out_of_use_by_a_change_must_be_there(tmp_path: Path) -> None:
+    own = ITEMS.replace(
+        'method = "DELETE"\npath = "/items/{far_id}"', 'method = "POST"\npath = "/items/{far_id}/retire"'
+    )
+    assert isinstance(removing(tmp_path, respond(404, {"message": "no such item"}), spec=own).error, Refused)
+
+
 def test_the_same_prepared_write_goes_out_byte_for_byte_the_same_again(tmp_path: Path) -> None:
     async def go() -> Wire:
         async with Wire(lambda _: respond(201, GOOD)) as wire, opened(tmp_path, wire.url) as adapter:

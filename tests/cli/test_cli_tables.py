@@ -38,3 +38,23 @@ def test_a_block_is_no_wider_than_a_narrow_terminal() -> None:
     lines = blocks([column], ["far too long " + "x" * 300], room=60)
     assert max(map(len, lines)) <= 60
     assert "".join(line.strip() for line in lines).count("x") == 300
+
+
+def test_when_a_table_is_too_wide_long_keys_are_cut_before_it_falls_apart() -> None:
+    columns = [*COLUMNS, Column[str]("KIND", lambda _: "contract_violation"), Column[str]("FOR", lambda _: "39d10h")]
+    lines = table(columns, ["order:SO-1", UUID], room=80)
+    assert len(lines) == 3
+    assert max(map(len, lines)) <= 80
+    assert '"order:550e8400-' in lines[2]
+    assert '..." (42)' in lines[2]
+    assert UUID in "\n".join(table(columns, [UUID], room=120))
+
+
+def test_room_that_a_column_gave_up_goes_to_the_text() -> None:
+    columns = [
+        Column[str]("ID", lambda _: "E-1"),
+        Column[str]("WHY", lambda _: "w" * 60, rank=1),
+        Column[str]("ERROR", safe, free=True),
+    ]
+    error = "system erp answered 422: unknown value"
+    assert table(columns, [error], room=80)[1] == f"E-1  {error}"

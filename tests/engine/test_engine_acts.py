@@ -97,24 +97,24 @@ def test_a_mended_customer_lets_all_forty_go(stuck):
 
 def test_a_replayed_customer_lets_all_forty_go(stuck):
     done = replay(stuck, [dead(stuck), 999], **WHO)
-    assert done.replayed == [dead(stuck)]
+    assert done.done == [dead(stuck)]
     assert done.left_out == [(999, "not in the store (pruned, or never was)")]
     stuck.run()
     assert stuck.systems["wms"].count()["order"] == 40
     again = replay(stuck, [dead(stuck)], **WHO)
-    assert (again.replayed, again.left_out, again.act) == ([], [(dead(stuck), "not dead, it is done")], None)
+    assert (again.done, again.left_out, again.act) == ([], [(dead(stuck), "not dead, it is done")], None)
 
 
 def test_children_of_a_discarded_customer_are_exceptions_and_go_when_it_is_restored_and_delivered(stuck):
     done = discard(stuck, [dead(stuck)], line="hold", **WHO)
-    assert done.discarded == [dead(stuck)]
+    assert done.done == [dead(stuck)]
     cases = stuck.open_cases()
     assert len(cases) == 40
     assert {kind for kind, _ in cases} == {"parent_missing"}
     assert stuck.rows("SELECT sum(stake) FROM exceptions WHERE state = 'open'") == [(100_000,)]
     stuck.run()
     assert stuck.systems["wms"].count()["order"] == 0
-    assert restore(stuck, [dead(stuck)], **WHO).replayed == [dead(stuck)]
+    assert restore(stuck, [dead(stuck)], **WHO).done == [dead(stuck)]
     stuck.run()
     assert stuck.systems["wms"].count() == {"item": 1, "customer": 1, "order": 40}
     assert stuck.open_cases() == []
@@ -189,7 +189,7 @@ def test_discarded_with_line_hold_the_line_stays_until_its_head_is_restored_and_
 def test_a_held_line_goes_without_its_head_when_a_person_replays_it(queued):
     books, ids = queued
     discard(books, ids[:1], line="hold", **WHO)
-    assert replay(books, ids[1:], **WHO).replayed == ids[1:]
+    assert replay(books, ids[1:], **WHO).done == ids[1:]
     books.run()
     assert arrived(books) == ["M-2", "M-3"]
 
@@ -199,7 +199,7 @@ def test_discarded_with_line_discard_the_line_goes_too_and_restored_all_go_in_or
     assert discard(books, ids[:1], line="discard", **WHO).line == ids[1:]
     books.run()
     assert states(books, ids) == ["skipped"] * 3
-    assert restore(books, ids[::-1], **WHO).replayed == ids[::-1]
+    assert restore(books, ids[::-1], **WHO).done == ids[::-1]
     books.run()
     assert arrived(books) == ["M-1", "M-2", "M-3"]
 
@@ -225,7 +225,7 @@ def test_naming_a_letter_and_one_of_its_line_puts_each_aside_once(make_books):
     books.run()
     assert states(books, [first, second]) == ["dead", "dead"]
     done = discard(books, [first, second], line="discard", **WHO)
-    assert (done.discarded, done.line, done.left_out) == ([first], [second], [])
+    assert (done.done, done.line, done.left_out) == ([first], [second], [])
     books.assert_sound()
 
 
@@ -249,7 +249,7 @@ def test_nothing_is_restored_in_front_of_one_whose_outcome_is_open(make_books, o
     books.run(once=True)
     second = books.message_id("wms", "order:SO-01")
     done = restore(books, [first], **WHO)
-    assert done.replayed == []
+    assert done.done == []
     assert f"message {second} of its lane has an open try" in done.left_out[0][1]
     assert len(wms.kept("order", "SO-01")) == 1
 

@@ -226,6 +226,18 @@ def test_a_stray_value_is_refused_and_mended_once_and_its_case_stays_open(make_b
     assert len(books.events_with("refused")) == 3
 
 
+def test_a_stray_price_is_shown_as_people_write_it(make_books):
+    books = make_books(kinds=("item",), watch=True)
+    books.systems["erp"].keep("item", **DRILL | {"price": "19.95"})
+    books.sync()
+    books.systems["wms"].keep("item", **DRILL | {"price": "21"})
+    books.clock.turn(seconds=5)
+    books.sync()
+    ((text, evidence),) = books.rows("SELECT text, evidence FROM exceptions")
+    assert text == 'wms set price "21": erp owns item'
+    assert json.loads(evidence)["fields"] == {"price": {"stray": "21", "ours": "19.95"}}
+
+
 def test_a_system_that_catches_up_in_one_field_and_strays_in_another_is_refused_in_part(make_books):
     books = make_books(kinds=("item",), watch=True)
     erp, wms = books.systems["erp"], books.systems["wms"]

@@ -30,13 +30,17 @@ from erpsync.errors import (
 )
 
 Use = Literal["read", "write", "find", "probe"]
+_NOT_THERE = (404, 410)  # RFC 9110, 15.5.5 and 15.5.11
 _LONGEST_TEXT = 500
 _USUAL_TEXTS = ("message", "detail", "error_description", "title", "error", "errors", "reason")
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """An answer and what it means. ``error`` None: it is an answer to work with, or the document is ``gone``."""
+    """An answer and what it means. ``error`` None: it is an answer to work with, or the document is ``gone``.
+
+    Both: by its status the document is not there, which is an error for whoever did not want just that.
+    """
 
     value: Any = None
     sound: bool = True  # False: something in the value is not sound JSON (``jsontext.flaw``)
@@ -89,7 +93,8 @@ class Judge:
                 return Judged(value, sound)
             text = f"system {self.system} answered {answer.status} with something that is no JSON ({readable})"
             return Judged(error=_open_end(use, self.access.clear(text), "unreadable_answer"))
-        return Judged(value, sound, error=self._by_status(answer, value, use, now))
+        absent = use == "write" and answer.status in _NOT_THERE
+        return Judged(value, sound, error=self._by_status(answer, value, use, now), gone=absent)
 
     def failed(self, error: NotSent | Lost, use: Use) -> CallError:
         """What a call without a whole answer means."""

@@ -1,7 +1,8 @@
 """One write: the request from an item, ready to go; and a receipt from what came back.
 
 Preparing does no input or output and gives the same bytes for the same item. A write counts as done when the answer
-says so in a way that can be read, and says what the system calls the document.
+says so in a way that can be read, and says what the system calls the document. What was to be deleted and is not there counts
+as done: that is what was asked.
 """
 
 from __future__ import annotations
@@ -164,6 +165,8 @@ class Writer:
         """The receipt, and whether what the document now holds must still be read."""
         name = self.act_of(prepared)
         act = self._acts[name]
+        if name == "remove" and judged.gone and (judged.error is None or act.spec.method == "DELETE"):
+            return Receipt("unchanged", prepared.far_id, number=prepared.number, evidence=evidence), False
         if judged.error is not None:
             return Receipt(number=prepared.number, far_id=prepared.far_id, evidence=evidence, error=judged.error), False
         if name == "remove":

@@ -18,7 +18,7 @@ from erpsync.engine.deliver.finishing import Ended, Finisher, Signal
 from erpsync.engine.deliver.gate import Gate
 from erpsync.engine.deliver.leaving import Asks, Leaving, Planner, unsendable
 from erpsync.engine.routes import Route
-from erpsync.errors import AccessDenied, CallError, OutcomeUnknown, SystemDown
+from erpsync.errors import AccessDenied, CallError, OutcomeUnknown, StoreError, SystemDown
 from erpsync.store.books import Picture
 from erpsync.store.claimed import Claimed
 
@@ -44,6 +44,8 @@ class Sender:
         route, claimed = work.route, work.claimed
         try:
             ended = await (self._send(work, gate) if isinstance(work, Leaving) else self._ask_first(work, gate))
+        except StoreError:
+            raise  # nothing is known of the message: the worker stops, and its lease ends
         except Exception as error:  # noqa: BLE001  (foreign code was called: what it raised becomes a verdict)
             ended = unsendable(self._context, claimed, route, error)
         if ended is None:

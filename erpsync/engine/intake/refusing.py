@@ -6,8 +6,9 @@ unchanged it is the same one.
 
 from __future__ import annotations
 
+from erpsync.domain.document import plain
 from erpsync.domain.events import Verdict
-from erpsync.domain.flat import Fields
+from erpsync.domain.flat import Fields, Scalar
 from erpsync.engine.intake.incoming import Incoming
 from erpsync.engine.intake.offering import Change
 from erpsync.engine.intake.page import Page
@@ -94,12 +95,20 @@ def not_theirs(page: Page, inc: Incoming, record: Record, refused: Fields, *, ca
     names = ", ".join(sorted(refused))
     verdict = Verdict.IN_PART if caught_up else Verdict.REFUSED
     event_id = page.log(inc, verdict, record=record, detail=f"{page.owner} owns {names}")
-    said = ", ".join(f"{name} {_said(value)}" for name, value in sorted(refused.items()))
+    currency = str(record.fields.get("currency") or "USD")
+
+    def plainly(name: str, value: Scalar) -> str | bool | None:
+        return plain(page.kind.model, name, value, currency)
+
+    said = ", ".join(f"{name} {_said(plainly(name, value))}" for name, value in sorted(refused.items()))
     again = _mend(page, record, refused, event_id)
     text = f"{page.system} set {said}: {page.owner} owns {page.kind.name}" + (
         "; told before, not mended again" if again else ""
     )
-    evidence = {name: {"stray": value, "ours": record.fields.get(name)} for name, value in refused.items()}
+    evidence = {
+        name: {"stray": plainly(name, value), "ours": plainly(name, record.fields.get(name))}
+        for name, value in refused.items()
+    }
     page.open_case("ownership_refused", inc, text, event_id, record, fields=evidence)
 
 
