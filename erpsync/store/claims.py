@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from erpsync.domain.messages import Once, State
 from erpsync.store.connection import Connection
@@ -16,12 +17,28 @@ from erpsync.store.rows import insert_rows
 from erpsync.store.schema import DUE
 from erpsync.store.totals import Tally
 
+# One row with all of them: each row of an answer is a wait for the interpreter while another thread has it.
 PICK = (
-    f"SELECT message_id, state FROM messages WHERE is_head = 1 AND state IN {DUE} "
-    "AND target_id = ? AND flow_id = ? AND due_at <= ? ORDER BY due_at{order} LIMIT ?"
+    "SELECT json_group_array(json_array(message_id, state, lease_no, tries, generation, flow_id, stake, currency)) FROM ("
+    f"SELECT * FROM messages WHERE is_head = 1 AND state IN {DUE} "
+    "AND target_id = ? AND flow_id = ? AND due_at <= ? ORDER BY due_at{order} LIMIT ?)"
 )
 PICK_OLDEST = PICK.format(order="")
 PICK_NEWEST = PICK.format(order=" DESC")
+ANY_DUE = f"SELECT 1 FROM messages WHERE is_head = 1 AND state IN {DUE} AND target_id = ? AND flow_id = ? AND due_at <= ? LIMIT 1"
+
+
+class _Head(NamedTuple):
+    """A due head as it stands; ``state`` leased: its lease has expired."""
+
+    message_id: int
+    state: str
+    lease_no: int
+    tries: int
+    generation: int
+    flow_id: int
+    stake: int
+    currency: str
 
 
 @dataclass(frozen=True)
@@ -48,7 +65,7 @@ class Wanted:
 
 def anything_due(db: Connection, target_id: int, flow_id: int, *, now: int) -> bool:
     """Whether a head of this flow is due at this target; a look into the index."""
-    return db.execute(PICK_OLDEST, (target_id, flow_id, now, 1)).fetchone() is not None
+    return db.execute(ANY_DUE, (target_id, flow_id, now)).fetchone() is not None
 
 
 def leased(db: Connection, target_id: int, *, now: int) -> int:
@@ -62,49 +79,46 @@ def leased(db: Connection, target_id: int, *, now: int) -> int:
 def claim(db: Connection, wanted: Wanted, tally: Tally, *, worker_id: int, now: int) -> list[int]:
     """Lease due heads of one target; returns their message ids. The try is counted and on record with it."""
     picked = _pick(db, wanted, now=now)
-    expired = [message_id for message_id, state in picked if state == State.LEASED]
+    expired = [head.message_id for head in picked if head.state == State.LEASED]
     lost = _take_back(db, expired, wanted, tally, now=now) if expired else set()
-    ids = [message_id for message_id, _ in picked if message_id not in lost][: wanted.room]
+    heads = [head for head in picked if head.message_id not in lost][: wanted.room]
+    ids = [head.message_id for head in heads]
     if not ids:
         return []
-    rows = db.execute(
+    db.execute(
         "UPDATE messages SET state = 'leased', due_at = ?, lease_no = lease_no + 1, tries = tries + 1, leased_by = ?, state_at = ? "
-        "WHERE message_id IN (SELECT value FROM json_each(?)) "
-        "RETURNING message_id, lease_no, tries, generation, flow_id, stake, currency",
+        "WHERE message_id IN (SELECT value FROM json_each(?))",
         (now + wanted.lease_ms, worker_id, now, json.dumps(ids)),
-    ).fetchall()
-    for _, _, _, _, flow_id, stake, currency in rows:
+    )
+    for head in heads:
         tally.move(
-            flow_id=flow_id,
+            flow_id=head.flow_id,
             target_id=wanted.target_id,
             before=State.READY,
             after=State.LEASED,
-            stake=stake,
-            currency=currency,
+            stake=head.stake,
+            currency=head.currency,
         )
     insert_rows(
         db,
         "attempts (message_id, lease_no, try_no, generation, worker_id, claimed_at)",
-        [
-            (message_id, lease_no, tries, generation, worker_id, now)
-            for message_id, lease_no, tries, generation, *_ in rows
-        ],
+        [(head.message_id, head.lease_no + 1, head.tries + 1, head.generation, worker_id, now) for head in heads],
     )
     return ids
 
 
-def _pick(db: Connection, wanted: Wanted, *, now: int) -> list[tuple[int, str]]:
+def _pick(db: Connection, wanted: Wanted, *, now: int) -> list[_Head]:
     """Four of five from the oldest and one from the newest of each flow; the flows share the room by weight, turn by turn."""
-    picked: dict[int, str] = {}
+    picked: dict[int, _Head] = {}
     shares = _in_turn(wanted)
     weights = sum(share.weight for share in shares)
 
     def take(query: str, share: Share, most: int) -> None:
-        rows = (
-            db.execute(query, (wanted.target_id, share.flow_id, now, most + len(picked))).fetchall() if most > 0 else []
-        )
-        new = [(message_id, state) for message_id, state in rows if message_id not in picked]
-        picked.update(new[: min(most, wanted.room - len(picked))])
+        if most <= 0:
+            return
+        (found,) = db.execute(query, (wanted.target_id, share.flow_id, now, most + len(picked))).fetchone()
+        new = [_Head(*head) for head in json.loads(found) if head[0] not in picked]
+        picked.update((head.message_id, head) for head in new[: min(most, wanted.room - len(picked))])
 
     for share in shares:
         part = max(1, wanted.room * share.weight // max(1, weights))
@@ -115,7 +129,7 @@ def _pick(db: Connection, wanted: Wanted, *, now: int) -> list[tuple[int, str]]:
         take(PICK_NEWEST, share, newest)
     for share in shares:  # what other flows left over
         take(PICK_OLDEST, share, wanted.room - len(picked))
-    return list(picked.items())
+    return list(picked.values())
 
 
 def _in_turn(wanted: Wanted) -> list[Share]:

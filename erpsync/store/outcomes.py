@@ -20,6 +20,10 @@ from erpsync.store.messages import promote, release_waits_for
 from erpsync.store.rows import insert_rows, update_rows
 from erpsync.store.totals import Tally
 
+_OURS = (
+    "SELECT json_group_array(m.message_id) FROM json_each(?) j JOIN messages m ON m.message_id = j.value ->> 0 "
+    "WHERE m.lease_no = j.value ->> 1 AND m.state = j.value ->> 2"
+)
 _ENDED = (
     "UPDATE attempts SET ended_at = v.column1, sent_at = v.column2, outcome = v.column3, status = v.column4, answer = v.column5, "
     "answer_cut = v.column6, error = v.column7, error_code = v.column8, took_us = v.column9 FROM (VALUES {rows}) v "
@@ -96,19 +100,13 @@ class Finished:
 def finish(db: Connection, outcomes: Sequence[Outcome], tally: Tally, *, now: int) -> Finished:
     """Record what became of tries; returns which of them were still ours to finish."""
     report = Finished()
-    states = {
-        int(row[0]): (int(row[1]), str(row[2]))
-        for row in db.execute(
-            "SELECT message_id, lease_no, state FROM messages WHERE message_id IN (SELECT value FROM json_each(?))",
-            (json.dumps([o.message_id for o in outcomes]),),
-        )
-    }
+    expected = [(o.message_id, o.lease_no, State.UNKNOWN if o.settles else State.LEASED) for o in outcomes]
+    (found,) = db.execute(_OURS, (json.dumps(expected),)).fetchone()  # one row: see ``tries.begin``
+    report.ours.update(json.loads(found))
     ours: list[Outcome] = []
     for o in outcomes:
-        expected = State.UNKNOWN if o.settles else State.LEASED
-        if states.get(o.message_id) == (o.lease_no, expected):
+        if o.message_id in report.ours:
             ours.append(o)
-            report.ours.add(o.message_id)
         else:
             report.late += 1
             tally.happened(at=now, flow_id=o.flow_id, system_id=o.target_id, outcome="late")

@@ -11,6 +11,10 @@ from erpsync.store import payloads
 from erpsync.store.connection import Connection
 from erpsync.store.rows import update_rows
 
+_OURS = (
+    "SELECT json_group_array(m.message_id) FROM json_each(?) j JOIN messages m ON m.message_id = j.value ->> 0 "
+    "WHERE m.lease_no = j.value ->> 1 AND m.state = 'leased' AND m.due_at > ? + (j.value ->> 2)"
+)
 _BEGUN = (
     "UPDATE attempts SET begun_at = v.column1, request = v.column2, headers = v.column3, body_id = v.column4, "
     "content = v.column5, once_key = v.column6, generation = v.column7, far_id = v.column8, far_revision = v.column9, "
@@ -46,14 +50,9 @@ class Begun:
 
 def begin(db: Connection, tries: Sequence[Begun], *, landscape_id: int, now: int) -> set[int]:
     """Put tries on record just before their first byte leaves; returns those still ours to send."""
-    ours = {
-        int(row[0])
-        for row in db.execute(
-            "SELECT m.message_id FROM json_each(?) j JOIN messages m ON m.message_id = j.value ->> 0 "
-            "WHERE m.lease_no = j.value ->> 1 AND m.state = 'leased' AND m.due_at > ? + (j.value ->> 2)",
-            (json.dumps([(t.message_id, t.lease_no, t.takes_ms) for t in tries]), now),
-        )
-    }
+    # One row with all of them: each row of an answer is a wait for the interpreter while another thread has it.
+    (found,) = db.execute(_OURS, (_encode([(t.message_id, t.lease_no, t.takes_ms) for t in tries]), now)).fetchone()
+    ours: set[int] = set(json.loads(found))
     going = [t for t in tries if t.message_id in ours]
     body_ids = payloads.put_many(db, [t.body for t in going])
     update_rows(

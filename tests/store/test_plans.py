@@ -49,7 +49,19 @@ DELIVERED = Outcome(
     present=True,
     far_id="far-1",
 )
-SMALL = ("companies", "systems", "flows", "meta", "landscapes", "workers", "json_each", "j", "v", "totals")
+SMALL = (
+    "companies",
+    "systems",
+    "flows",
+    "meta",
+    "landscapes",
+    "workers",
+    "json_each",
+    "j",
+    "v",
+    "totals",
+    "(subquery-1)",
+)
 
 Act = Callable[[Connection], object]
 OFFERED: Act = lambda db: offers.offer(db, [OFFER], Tally(1), now=NOW)  # noqa: E731  (a table of acts reads best)
