@@ -6,6 +6,8 @@ decides what follows. It never retries a write by itself, never sleeps for a rat
 Reading yields ``Told`` (a document, a removal, or what could not be read). Writing has two steps so that the exact
 bytes of a try are on disk before the first of them leaves: ``prepare`` makes the request from an ``Item`` without
 any input or output, ``write`` sends what was prepared. The same ``Prepared`` sent twice is the same bytes.
+
+What is made for every document is not frozen (that doubles its price), and changed by nobody all the same.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from erpsync.domain.messages import Once
 from erpsync.errors import BadDocument, CallError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Revision:
     """A far revision: ``text`` as the system gives it; ``order`` sorts it, None when it is opaque."""
 
@@ -29,7 +31,7 @@ class Revision:
     order: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Told:
     """One thing a system told: ``document``, or ``removed``, or an ``error`` that says why it cannot be read.
 
@@ -99,7 +101,7 @@ class Capabilities:
     one_at_a_time: bool = False  # the system must not get two writes at once (a file)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Item:
     """One document to be written. ``document`` is all of it as it is now, ``changed`` the flat paths that differ.
 
@@ -119,7 +121,7 @@ class Item:
     removed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Prepared:
     """A request ready to go: what is kept as evidence before it goes, and sent again if it must be repeated.
 
@@ -137,7 +139,7 @@ class Prepared:
     far_revision: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Evidence:
     """What was seen of a try: bounded answer, status, how long, how many calls, when the last byte left."""
 
@@ -149,7 +151,7 @@ class Evidence:
     sent_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Receipt:
     """What became of one prepared write, or what a find found.
 
@@ -162,7 +164,7 @@ class Receipt:
     far_revision: Revision | None = None
     holds: Fields | None = None
     number: str = ""
-    evidence: Evidence = Evidence()
+    evidence: Evidence = field(default_factory=Evidence)
     error: CallError | None = None
     whole: bool = True  # False: a write of several calls stands half way there; the same write goes on from it
 

@@ -8,7 +8,7 @@ texts. Two flat forms are equal exactly when the documents say the same.
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, TypeVar, Union, get_args, get_origin
@@ -68,16 +68,22 @@ def flatten(document: Document) -> Fields:
             continue
         value = values[name]
         if name == LINES:
-            for line in value or ():
-                prefix = f"{LINES}.{line.line}."
-                line_told, line_values = line.model_fields_set, line.__dict__
-                for field, line_to_flat, _ in _plan(type(line)):
-                    if field in line_told and field != "line":
-                        item = line_values[field]
-                        flat[prefix + field] = None if item is None else line_to_flat(item, currency)
+            _flatten_lines(value or (), flat, currency)
         else:
-            flat[name] = None if value is None else to_flat(value, currency)
+            flat[name] = value if value is None or to_flat is _same else to_flat(value, currency)
     return flat
+
+
+def _flatten_lines(lines: Sequence[Line], flat: Fields, currency: str) -> None:
+    plan: _Plan = ()
+    for line in lines:
+        plan = plan or _plan(type(line))
+        prefix = f"{LINES}.{line.line}."
+        told, values = line.model_fields_set, line.__dict__
+        for field, to_flat, _ in plan:
+            if field in told and field != "line":
+                item = values[field]
+                flat[prefix + field] = item if item is None or to_flat is _same else to_flat(item, currency)
 
 
 def unflatten(model: type[Document], flat: Mapping[str, Scalar]) -> Document:

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import BeforeValidator
+from pydantic import PlainValidator
 
 from erpsync.domain.values import currency_code, to_number
 
@@ -98,13 +98,13 @@ def _flag(value: object) -> bool:
     return value
 
 
-Text = Annotated[str, BeforeValidator(_text)]
-Number = Annotated[str, BeforeValidator(_number_text)]
-Currency = Annotated[str, BeforeValidator(currency_code)]
-Quantity = Annotated[Decimal, BeforeValidator(_quantity), "millionths"]
-UnitPrice = Annotated[Decimal, BeforeValidator(_not_negative), "millionths"]
-Rate = Annotated[Decimal, BeforeValidator(_rate), "millionths"]
-Amount = Annotated[Decimal, BeforeValidator(_quantity), "minor units"]
-Day = Annotated[date, BeforeValidator(_day)]
-Moment = Annotated[datetime, BeforeValidator(_moment)]
-Flag = Annotated[bool, BeforeValidator(_flag)]
+Text = Annotated[str, PlainValidator(_text)]
+Number = Annotated[str, PlainValidator(_number_text)]
+Currency = Annotated[str, PlainValidator(currency_code)]
+Quantity = Annotated[Decimal, PlainValidator(_quantity), "millionths"]
+UnitPrice = Annotated[Decimal, PlainValidator(_not_negative), "millionths"]
+Rate = Annotated[Decimal, PlainValidator(_rate), "millionths"]
+Amount = Annotated[Decimal, PlainValidator(_quantity), "minor units"]
+Day = Annotated[date, PlainValidator(_day)]
+Moment = Annotated[datetime, PlainValidator(_moment)]
+Flag = Annotated[bool, PlainValidator(_flag)]

@@ -15,7 +15,10 @@ from typing import Any
 
 MILLION = 1_000_000
 _NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,12})?")
-_LARGEST = Decimal(10) ** 12
+_LARGEST_INT = 10**12
+_LARGEST = Decimal(_LARGEST_INT)
+
+_MINOR_UNIT = MILLION**3  # in what a quantity times a price times a share of one comes to
 
 # ISO 4217: the currencies whose minor unit is not a hundredth.
 _EXPONENTS = {
@@ -62,6 +65,8 @@ def exponent(currency: str) -> int:
 
 def to_number(value: object) -> Decimal:
     """The exact Decimal of a number as documents may write it; raises ValueError otherwise."""
+    if type(value) is int and -_LARGEST_INT <= value <= _LARGEST_INT:
+        return Decimal(value)
     if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
         raise ValueError("is not a number")  # noqa: TRY004  (pydantic turns ValueError into a validation error)
     if isinstance(value, str):
@@ -72,13 +77,16 @@ def to_number(value: object) -> Decimal:
         if abs(value) > _LARGEST:
             raise ValueError("is out of range")
         value = Decimal(value)
+    _, digits, exp = value.as_tuple()
+    if type(exp) is int and -6 <= exp <= 0 and len(digits) <= 12:  # nearly every number there is
+        return value
     if not value.is_finite():
         raise ValueError("is not a number")
     if value and not -12 <= value.adjusted() <= 12:  # before any arithmetic: 1e1000000 must not be spelled out
         raise ValueError("is out of range")
     if abs(value) > _LARGEST:
         raise ValueError("is out of range")
-    if isinstance(exp := value.as_tuple().exponent, int) and exp < -6:
+    if isinstance(exp, int) and exp < -6:
         shorter = value.quantize(Decimal("0.000001"))
         if shorter != value:
             raise ValueError("has more than six decimals")
@@ -118,7 +126,7 @@ def line_amount(*, quantity: int, unit_price: int, discount: int, currency: str)
     """What a line comes to, in minor units: quantity times unit price less discount (all in millionths), half up."""
     minor: int = 10 ** exponent(currency)
     exact = quantity * unit_price * (MILLION - discount) * minor  # in 10**-18 of the minor unit
-    amount = (2 * abs(exact) + MILLION**3) // (2 * MILLION**3)
+    amount = (2 * abs(exact) + _MINOR_UNIT) // (2 * _MINOR_UNIT)
     return amount if exact >= 0 else -amount
 
 

@@ -103,6 +103,13 @@ def _references(db: Connection) -> Iterator[Problem]:
         "(SELECT 1 FROM attempts a WHERE a.attempt_id = m.pinned_id AND a.message_id = m.message_id)",
     ):
         yield Problem("references", f"message {message_id} is pinned to an attempt that does not exist")
+    for number, name in _few(
+        db,
+        "SELECT event_id, 'company' FROM events WHERE company_id NOT IN (SELECT company_id FROM companies) "
+        "UNION ALL SELECT event_id, 'landscape' FROM events WHERE landscape_id IS NOT NULL "
+        "AND landscape_id NOT IN (SELECT landscape_id FROM landscapes)",
+    ):
+        yield Problem("references", f"event {number} names a {name} that does not exist")
 
 
 def _lanes(db: Connection) -> Iterator[Problem]:

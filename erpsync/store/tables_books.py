@@ -45,7 +45,7 @@ BOOKS: tuple[str, ...] = (
     ) STRICT, WITHOUT ROWID""",
     """CREATE TABLE events (
         event_id INTEGER PRIMARY KEY,
-        company_id INTEGER NOT NULL REFERENCES companies,
+        company_id INTEGER NOT NULL,
         system_id INTEGER NOT NULL REFERENCES systems,
         kind TEXT NOT NULL,
         record_id INTEGER REFERENCES records,
@@ -68,7 +68,7 @@ BOOKS: tuple[str, ...] = (
         caused_by INTEGER,
         contract_version INTEGER NOT NULL DEFAULT 1,
         mapping_hash TEXT NOT NULL DEFAULT '',
-        landscape_id INTEGER REFERENCES landscapes
+        landscape_id INTEGER
     ) STRICT""",
     "CREATE INDEX events_record ON events (record_id)",
     "CREATE INDEX events_back ON events (verdict) WHERE verdict NOT IN ('accepted', 'caught_up', 'stale')",

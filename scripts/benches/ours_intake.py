@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from concurrent.futures import Future
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -31,7 +30,7 @@ TARGETS = {"shop": "commerce", "warehouse": "wms"}
 
 
 def accept_and_apply(folder: Path, *, events: int, at_most: int) -> Measured:
-    """So many events, at most ``at_most`` in a transaction; what comes next is read while one is being written."""
+    """So many events, at most ``at_most`` in a transaction."""
     raw = happenings(events)
     with opened(folder, kinds=KINDS, targets=TARGETS) as context:
         begun = time.perf_counter()
@@ -42,15 +41,10 @@ def accept_and_apply(folder: Path, *, events: int, at_most: int) -> Measured:
 
 
 def _take_in(context: Context, raw: Sequence[bytes], *, at_most: int) -> int:
-    accepted = 0
-    if at_most == 1:
-        return sum(context.store.writer.call(_closure(context, _read(raw[n : n + 1]))) for n in range(len(raw)))
-    waiting: Future[int] | None = None
-    for n in range(0, len(raw), at_most):
-        pages = _read(raw[n : n + at_most])
-        accepted += waiting.result() if waiting is not None else 0
-        waiting = context.store.writer.submit(_closure(context, pages))
-    return accepted + (waiting.result() if waiting is not None else 0)
+    """As a pull does: a page is read, then written, then the next one."""
+    return sum(
+        context.store.writer.call(_closure(context, _read(raw[n : n + at_most]))) for n in range(0, len(raw), at_most)
+    )
 
 
 def _read(raw: Sequence[bytes]) -> list[list[Incoming]]:

@@ -121,6 +121,11 @@ def test_a_whole_store_has_no_problems(filled: Store) -> None:
             "references",
             "message 2 is pinned to an attempt that does not exist",
         ),
+        (
+            "UPDATE events SET landscape_id = 9 WHERE event_id = 2",
+            "references",
+            "event 2 names a landscape that does not exist",
+        ),
         ("DELETE FROM payloads", "references", "events row 1 names a row of payloads that does not exist"),
         ("UPDATE payloads SET content = x'00'", "contents", "payload 1 is not what was stored"),
     ],

@@ -15,7 +15,7 @@ def net_total(fields: Flat) -> tuple[int, str]:
     amount = 0
     for path, quantity in fields.items():
         if path.endswith(".quantity") and path.startswith("lines.") and isinstance(quantity, int):
-            prefix = path.removesuffix("quantity")
+            prefix = path[: -len("quantity")]
             price, discount = fields.get(prefix + "unit_price"), fields.get(prefix + "discount")
             amount += line_amount(
                 quantity=quantity,

@@ -85,6 +85,7 @@ def _for_routes(
         )
         for change in changes
     ]
+    always, until_there = kind.supersedes is Supersedes.ALWAYS, kind.supersedes is Supersedes.UNTIL_THERE
     offers = []
     for route in among:
         held = books.pictures(db, route.target_id, known) if known else {}
@@ -94,25 +95,25 @@ def _for_routes(
             if not _needs(route, record, held.get(record_id)):
                 continue
             there = record_id in bound
+            filtered = route.where is not None and not record.removed and not route.lets_through(record.fields, now=at)
+            why = "" if restored_at is None else _after_restore(route, change, there=there, restored_at=restored_at)
+            supersedes = always or (until_there and not there)
             offers.append(
                 Offer(
-                    event_id=change.event_id,
-                    target_id=route.target_id,
-                    flow_id=route.flow_id,
-                    record_id=record_id,
-                    lane_key=lane_key,
-                    supersedes=kind.supersedes is Supersedes.ALWAYS
-                    or (kind.supersedes is Supersedes.UNTIL_THERE and not there),
-                    stake=stake,
-                    currency=currency,
+                    *(
+                        change.event_id,
+                        route.target_id,
+                        route.flow_id,
+                        record_id,
+                        lane_key,
+                        supersedes,
+                        stake,
+                        currency,
+                    ),
                     cancels=is_off and not there,
-                    filtered=route.where is not None
-                    and not record.removed
-                    and not route.lets_through(record.fields, now=at),
+                    filtered=filtered,
                     mends=mending,
-                    waits_for_person=""
-                    if restored_at is None
-                    else _after_restore(route, change, there=there, restored_at=restored_at),
+                    waits_for_person=why,
                 )
             )
     return offers
