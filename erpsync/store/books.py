@@ -70,6 +70,13 @@ class Picture:
 
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
+def _origins(record: Record) -> str:
+    origins = record.origins
+    if len(origins) == 1 and (all_of_them := origins.get("")) is not None:  # told at once, as nearly every new one is
+        return f'{{"":[{all_of_them[0]},{all_of_them[1]}]}}'
+    return _encode(origins)
+
+
 _RECORD = "record_id, kind, number, fields, removed, revision, changed_at, event_id, origins"
 
 
@@ -117,7 +124,7 @@ def insert_records(db: Connection, company_id: int, records: Sequence[Record]) -
         "records (record_id, company_id, kind, number, fields, origins, removed, revision, changed_at, event_id)",
         [
             (
-                *(r.record_id, company_id, r.kind, r.number, r.packed or _encode(r.fields), _encode(r.origins)),
+                *(r.record_id, company_id, r.kind, r.number, r.packed or _encode(r.fields), _origins(r)),
                 *(int(r.removed), r.revision, r.changed_at, r.event_id),
             )
             for r in records
@@ -138,7 +145,7 @@ def update_records(db: Connection, records: Sequence[Record]) -> None:
         _CHANGED,
         [
             (
-                *(r.packed or _encode(r.fields), _encode(r.origins), int(r.removed), r.revision, r.changed_at),
+                *(r.packed or _encode(r.fields), _origins(r), int(r.removed), r.revision, r.changed_at),
                 *(r.event_id, r.record_id),
             )
             for r in records
