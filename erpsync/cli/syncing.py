@@ -29,7 +29,7 @@ app = alone()
 @app.command(
     name="sync",
     cls=Command,
-    epilog="Examples\n  erpsync sync item customer order\n  erpsync sync item --full --dry-run",
+    epilog="Examples\n  erpsync sync item customer order\n  erpsync sync item --full --dry-run\n  erpsync sync --watch 5m",
 )
 def sync(
     ctx: typer.Context,
@@ -60,6 +60,9 @@ def sync(
     no_wait: Annotated[
         bool, typer.Option("--no-wait", help="read and enqueue, do not wait for deliveries", rich_help_panel=HOW)
     ] = False,
+    watch: Annotated[
+        str, typer.Option("--watch", metavar="AGE", help="again and again, begun so often", rich_help_panel=HOW)
+    ] = "",
     dry_run: DryRun = False,
     output: AnswerFormat = Answer.TABLE,
 ) -> int:
@@ -79,6 +82,8 @@ def sync(
         more["since"] = duration(since, option="--since")
     if key:
         more["keys"] = key
+    if dry_run and watch:
+        raise UsageError("--watch and --dry-run do not go together", hint="one of them")
     if dry_run:
         from erpsync.cli import dry_run as dry  # noqa: PLC0415  (only for it)
 
@@ -88,23 +93,23 @@ def sync(
         return dry.show(
             bench, names, output=output, again=["sync", *(kinds or ()), *words], to=to or (), full=full, **more
         )
-    report = run_sync(
-        bench,
-        names,
-        to=to or (),
-        full=full,
-        timeout=timeout,
-        wait=not no_wait,
-        quiet=output is not Answer.TABLE,
-        **more,
-    )
-    if output is Answer.JSON:
-        emit(envelope(bench, "sync", **_answer(report)))
-    else:
-        say(*lines(report, words=names))
-    if report.signal is not None:
-        return TERMINATED if report.signal == 15 else INTERRUPTED
-    return report.exit_code
+    quiet = output is not Answer.TABLE
+
+    def once() -> int:
+        report = run_sync(bench, names, to=to or (), full=full, timeout=timeout, wait=not no_wait, quiet=quiet, **more)
+        if output is Answer.JSON:
+            emit(envelope(bench, "sync", **_answer(report)))
+        else:
+            say(*lines(report, words=names))
+        if report.signal is not None:
+            return TERMINATED if report.signal == 15 else INTERRUPTED
+        return report.exit_code
+
+    if not watch:
+        return once()
+    from erpsync.cli.watching import watch as again_and_again  # noqa: PLC0415  (only for it)
+
+    return again_and_again(bench, once, every=duration(watch, option="--watch"), quiet=quiet)
 
 
 def run_sync(
