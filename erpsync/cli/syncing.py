@@ -29,7 +29,7 @@ app = alone()
 @app.command(
     name="sync",
     cls=Command,
-    epilog="Examples\n  erpsync sync item customer order\n  erpsync sync item --full --dry-run\n  erpsync sync --watch 5m",
+    epilog="Examples\n  erpsync sync item customer order\n  erpsync sync item --full --dry-run",
 )
 def sync(
     ctx: typer.Context,

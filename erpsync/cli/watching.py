@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from math import ceil
 from typing import TYPE_CHECKING
 
 from erpsync.cli.exit_codes import INTERRUPTED, TERMINATED
@@ -44,7 +45,7 @@ def _sleep(bench: Workbench, seconds: float, *, quiet: bool) -> int | None:
     async def until_stopped() -> None:
         with stop_on_signals(stop, report):
             if not quiet:
-                remark("", f"again in {lasting(seconds)}; Ctrl-C ends it", "")
+                remark("", f"again in {lasting(ceil(seconds))}; Ctrl-C ends it", "")
             try:
                 async with asyncio.timeout(seconds):
                     await stop.wait()
