@@ -1,8 +1,9 @@
-"""How two sides are measured against each other: alternately, in one run, judged by their medians.
+"""How two sides are measured against each other: alternately, in one run, judged by the median of the rounds' ratios.
 
 A comparison opens once (a server is started, a store is filled) and lends its sides. A side does its work once in an
 empty folder and says how much it did and how long that took, with its own set-up left out. Machines waver by 10 to
-20 %, so only ratios are judged; rounds alternate which side goes first, and a first round warms up and is not counted.
+20 % within seconds, so only ratios are judged, and the yardstick of a round is what it came to before and after ours
+together. A first round warms up and is not counted.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ class Comparison:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What a comparison came to. Rates are medians over the rounds; ``lowest`` and ``highest`` are single rounds."""
+    """What a comparison came to: medians over the rounds; ``lowest`` and ``highest`` are the ratios of single rounds."""
 
     comparison: Comparison
     ours_rate: float
@@ -92,24 +93,23 @@ def compare(comparison: Comparison, *, rounds: int | None = None) -> Result:
     yardstick: list[float] = []
     with tempfile.TemporaryDirectory(prefix="erpsync-bench-") as room, comparison.opens(Path(room)) as sides:
         for number in range(1 + (rounds or comparison.rounds)):
-            turns = [(sides.ours, ours), (sides.yardstick, yardstick)]
-            for side, rates in turns if number % 2 else reversed(turns):
-                rate = _round(side)
-                if number > 0:
-                    rates.append(rate)
+            before, mine, after = _round(sides.yardstick), _round(sides.ours), _round(sides.yardstick)
+            if number > 0:
+                ours.append(mine.rate)
+                yardstick.append((before.count + after.count) / (before.seconds + after.seconds))
     each = [comparison.ratio(a, b) for a, b in zip(ours, yardstick, strict=True)]
     return Result(
         comparison=comparison,
         ours_rate=statistics.median(ours),
         yardstick_rate=statistics.median(yardstick),
-        ratio=comparison.ratio(statistics.median(ours), statistics.median(yardstick)),
+        ratio=statistics.median(each),
         lowest=min(each),
         highest=max(each),
     )
 
 
-def _round(side: Side) -> float:
+def _round(side: Side) -> Measured:
     """One round in an empty folder, with the rubbish of the one before swept up first."""
     with tempfile.TemporaryDirectory(prefix="erpsync-bench-") as folder:
         gc.collect()
-        return side(Path(folder)).rate
+        return side(Path(folder))
