@@ -70,6 +70,8 @@ class Picture:
 
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
 def _origins(record: Record) -> str:
     origins = record.origins
     if len(origins) == 1 and (all_of_them := origins.get("")) is not None:  # told at once, as nearly every new one is
