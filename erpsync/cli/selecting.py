@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from erpsync.domain.filter_nodes import Node
-    from erpsync.store.reading.selecting import Selection
+    from erpsync.store.reading.asked import Selection
     from erpsync.workbench import Workbench
 
 
 def selection(bench: Workbench, where: str, *, limit: int | None, sort: str, output: Output) -> Selection:
     """The rows asked for; raises FilterError. Without a limit 50, and all where ids or lines are passed on."""
-    from erpsync.store.reading.selecting import Selection  # noqa: PLC0415  (not for help and --version)
+    from erpsync.store.reading.asked import Selection  # noqa: PLC0415  (not for help and --version)
 
     if limit is None:
         limit = 0 if output in (Output.IDS, Output.JSONL) else DEFAULT_LIMIT

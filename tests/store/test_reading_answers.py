@@ -15,9 +15,9 @@ from erpsync.domain.filters import matches, parse
 from erpsync.errors import FilterError, NotFound
 from erpsync.store import checking
 from erpsync.store.connection import ms
+from erpsync.store.reading.asked import Selection
 from erpsync.store.reading.line import MOST, line_behind
 from erpsync.store.reading.messages import MessageRow, messages
-from erpsync.store.reading.selecting import Selection
 from erpsync.store.reading.status import status
 from erpsync.store.reading.trace import find_subject
 from erpsync.store.store import Store

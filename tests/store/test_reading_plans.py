@@ -10,6 +10,7 @@ from night_store import NIGHT, make_night
 
 from erpsync.domain.filters import parse
 from erpsync.store.connection import Connection, ms
+from erpsync.store.reading.asked import Selection
 from erpsync.store.reading.attempts import attempts
 from erpsync.store.reading.events import event, events, events_of
 from erpsync.store.reading.exceptions import exceptions, open_by_kind
@@ -17,7 +18,6 @@ from erpsync.store.reading.lanes import lane
 from erpsync.store.reading.letters import around
 from erpsync.store.reading.line import documents_behind, line_behind, members_behind
 from erpsync.store.reading.messages import dead_letters, message, messages, messages_of_event, messages_with_ids
-from erpsync.store.reading.selecting import Selection
 from erpsync.store.reading.status import status
 from erpsync.store.reading.systems import standings
 from erpsync.store.reading.trace import find_subject, history

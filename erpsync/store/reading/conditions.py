@@ -26,7 +26,7 @@ from erpsync.domain.filters import (
 from erpsync.domain.values import exponent
 from erpsync.errors import FilterError
 from erpsync.store.connection import ms
-from erpsync.store.reading.selecting import Field, Selection, Sort
+from erpsync.store.reading.asked import Field, Selection, Sort
 
 _ALMOST = timedelta(microseconds=999)  # rounds the end of a span up to whole milliseconds
 

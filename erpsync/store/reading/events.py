@@ -10,11 +10,9 @@ from datetime import datetime
 from erpsync.domain.events import Verdict
 from erpsync.errors import NotFound
 from erpsync.store.connection import Connection
+from erpsync.store.reading.asked import Field, Selection, Sort
 from erpsync.store.reading.selecting import (
-    Field,
     Page,
-    Selection,
-    Sort,
     all_kind_words,
     company_id,
     limit_sql,

@@ -11,11 +11,9 @@ from typing import Any
 from erpsync.domain.exceptions import EXCEPTION_KINDS
 from erpsync.errors import NotFound
 from erpsync.store.connection import Connection
+from erpsync.store.reading.asked import Field, Selection, Sort
 from erpsync.store.reading.selecting import (
-    Field,
     Page,
-    Selection,
-    Sort,
     asks_about,
     company_id,
     limit_sql,

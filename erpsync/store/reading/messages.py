@@ -9,11 +9,9 @@ from datetime import datetime
 
 from erpsync.errors import NotFound
 from erpsync.store.connection import Connection, moment
+from erpsync.store.reading.asked import Field, Selection, Sort
 from erpsync.store.reading.selecting import (
-    Field,
     Page,
-    Selection,
-    Sort,
     all_kind_words,
     asks_about,
     company_id,

@@ -5,60 +5,19 @@ The one rule: names of columns come from a listing's own table of fields, everyt
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, tzinfo
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from difflib import get_close_matches
-from enum import Enum, auto
 from typing import Generic, TypeVar
 
 from erpsync.domain.filter_nodes import Compare, Everything, Node, leaves
 from erpsync.domain.messages import State
 from erpsync.errors import UsageError
-from erpsync.store.connection import Connection, moment, ms
+from erpsync.store.connection import Connection, moment
+from erpsync.store.reading.asked import Field, Selection, Sort
 
 Row = TypeVar("Row")
-
-
-class Sort(Enum):
-    """What a field holds, and so how it is compared."""
-
-    TEXT = auto()
-    NUMBER = auto()
-    MONEY = auto()  # minor units beside ``currency``
-    AGE = auto()  # a moment column, asked for as the time since
-    MOMENT = auto()
-    FLAG = auto()
-
-
-@dataclass(frozen=True)
-class Field:
-    """One field of a filter: the SQL it stands for, and what that holds. ``currency``: where a MONEY column's stands.
-
-    ``words``: what may be typed where only some words can be there, each with the value it stands for.
-    """
-
-    sql: str
-    sort: Sort = Sort.TEXT
-    currency: str = "''"
-    words: Callable[[], Mapping[str, str]] | None = None
-
-
-@dataclass(frozen=True)
-class Selection:
-    """What a listing is asked for. ``limit`` 0 is all; ``sort`` is a field, with ``-`` in front turned round."""
-
-    company: str
-    now: datetime
-    where: Node = field(default_factory=Everything)
-    limit: int = 50
-    sort: str = ""
-    zone: tzinfo = UTC
-
-    @property
-    def at(self) -> int:
-        """``now`` in milliseconds."""
-        return ms(self.now)
 
 
 @dataclass(frozen=True)
