@@ -68,6 +68,8 @@ class Crew:
     async def __aenter__(self) -> Crew:
         await see_to_restore(self.context)
         self._find_unread()
+        with self.context.store.read() as db:
+            self._count_workers(db)
         self._loops = [
             asyncio.create_task(self._feed()),
             asyncio.create_task(self._every(0.5, self._read_first)),
@@ -223,12 +225,15 @@ class Crew:
         if context.worker_id:
             await context.store.writer.run(lambda db: workers.beat(db, context.worker_id, now=context.now_ms))
         with context.store.read() as db:
-            self.feeder.workers = max(1, workers.alive(db, now=context.now_ms))
+            self._count_workers(db)
             gone = [worker for worker, pid in workers.of_host(db, socket.gethostname()) if not _runs(pid)]
         await self._sweep()
         if gone:
             await context.store.writer.run(lambda db: [workers.bury(db, worker, now=context.now_ms) for worker in gone])
             self.wake()
+
+    def _count_workers(self, db: Connection) -> None:
+        self.feeder.workers = max(1, workers.alive(db, now=self.context.now_ms))
 
     async def _sweep(self) -> None:
         """What is held for a parent that is not on its way any more does not sleep."""

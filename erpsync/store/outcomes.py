@@ -21,7 +21,7 @@ from erpsync.store.rows import insert_rows, update_rows
 from erpsync.store.totals import Tally
 
 _OURS = (
-    "SELECT json_group_array(m.message_id) FROM json_each(?) j JOIN messages m ON m.message_id = j.value ->> 0 "
+    "SELECT json_group_array(json_array(m.message_id, m.lease_no)) FROM json_each(?) j JOIN messages m ON m.message_id = j.value ->> 0 "
     "WHERE m.lease_no = j.value ->> 1 AND m.state = j.value ->> 2"
 )
 _ENDED = (
@@ -87,12 +87,17 @@ class Outcome:
         """Its document's key, short form."""
         return f"{self.kind}:{self.number}"
 
+    @property
+    def lease(self) -> tuple[int, int]:
+        """Under which it was tried: two leases of one message may come to their end together, and one of them is late."""
+        return self.message_id, self.lease_no
+
 
 @dataclass
 class Finished:
-    """What a finish changed: the messages that were still ours, those that were late, and the ones set free."""
+    """What a finish changed: the leases (message id, lease number) that were still ours, how many were late, what it set free."""
 
-    ours: set[int] = field(default_factory=set)
+    ours: set[tuple[int, int]] = field(default_factory=set)
     late: int = 0
     freed: list[int] = field(default_factory=list)
 
@@ -102,10 +107,10 @@ def finish(db: Connection, outcomes: Sequence[Outcome], tally: Tally, *, now: in
     report = Finished()
     expected = [(o.message_id, o.lease_no, State.UNKNOWN if o.settles else State.LEASED) for o in outcomes]
     (found,) = db.execute(_OURS, (json.dumps(expected),)).fetchone()  # one row: see ``tries.begin``
-    report.ours.update(json.loads(found))
+    report.ours.update((message_id, lease_no) for message_id, lease_no in json.loads(found))
     ours: list[Outcome] = []
     for o in outcomes:
-        if o.message_id in report.ours:
+        if o.lease in report.ours:
             ours.append(o)
         else:
             report.late += 1
@@ -121,7 +126,9 @@ def finish(db: Connection, outcomes: Sequence[Outcome], tally: Tally, *, now: in
     return report
 
 
-def _write_attempts(db: Connection, outcomes: Sequence[Outcome], ours: set[int], *, now: int) -> None:
+def _write_attempts(
+    db: Connection, outcomes: Sequence[Outcome], ours: Collection[tuple[int, int]], *, now: int
+) -> None:
     update_rows(
         db,
         _ENDED,
@@ -130,7 +137,7 @@ def _write_attempts(db: Connection, outcomes: Sequence[Outcome], ours: set[int],
                 *(
                     now,
                     o.sent_at,
-                    o.outcome if o.message_id in ours else f"late:{o.outcome}",
+                    o.outcome if o.lease in ours else f"late:{o.outcome}",
                     o.status,
                     o.answer or None,
                 ),

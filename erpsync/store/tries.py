@@ -12,7 +12,7 @@ from erpsync.store.connection import Connection
 from erpsync.store.rows import update_rows
 
 _OURS = (
-    "SELECT json_group_array(m.message_id) FROM json_each(?) j JOIN messages m ON m.message_id = j.value ->> 0 "
+    "SELECT json_group_array(json_array(m.message_id, m.lease_no)) FROM json_each(?) j JOIN messages m ON m.message_id = j.value ->> 0 "
     "WHERE m.lease_no = j.value ->> 1 AND m.state = 'leased' AND m.due_at > ? + (j.value ->> 2)"
 )
 _BEGUN = (
@@ -48,12 +48,12 @@ class Begun:
     takes_ms: int = 0  # the longest the call may take: the lease must outlive it
 
 
-def begin(db: Connection, tries: Sequence[Begun], *, landscape_id: int, now: int) -> set[int]:
-    """Put tries on record just before their first byte leaves; returns those still ours to send."""
+def begin(db: Connection, tries: Sequence[Begun], *, landscape_id: int, now: int) -> set[tuple[int, int]]:
+    """Put tries on record just before their first byte leaves; returns the leases (message id, number) still ours to send."""
     # One row with all of them: each row of an answer is a wait for the interpreter while another thread has it.
     (found,) = db.execute(_OURS, (_encode([(t.message_id, t.lease_no, t.takes_ms) for t in tries]), now)).fetchone()
-    ours: set[int] = set(json.loads(found))
-    going = [t for t in tries if t.message_id in ours]
+    ours = {(int(message_id), int(lease_no)) for message_id, lease_no in json.loads(found)}
+    going = [t for t in tries if (t.message_id, t.lease_no) in ours]
     body_ids = payloads.put_many(db, [t.body for t in going])
     update_rows(
         db,

@@ -238,7 +238,7 @@ def test_a_lease_that_moved_on_can_neither_send_nor_finish(make_books):
     assert books.rows("SELECT count(*) FROM xrefs WHERE far_id = 'late-1'") == [(0,)]
     assert quick.begin(message_id) is True
     report = quick.finish(message_id, State.DONE, Reason.CREATED, far_id="wms-1", present=True)
-    assert (report.ours, report.late) == ({message_id}, 0)
+    assert (report.ours, report.late) == ({(message_id, quick.lease_of(message_id))}, 0)
     assert books.rows("SELECT outcome FROM attempts ORDER BY attempt_id") == [("late:created",), ("created",)]
     assert quick.finish(message_id, State.DEAD, Reason.REFUSED).late == 1
     assert books.states("wms") == {"item:SKU-1": [("done", "created")]}

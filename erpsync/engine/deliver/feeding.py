@@ -1,7 +1,8 @@
 """Feeding: claiming what is due for each target, as much as it has room for, and sending it with so many in flight.
 
 Room is the least of: what its concurrency and ramp allow, what its rate allows now, what this worker can carry. Of a
-blind or findable system a worker claims no more than may be in flight, so a crash leaves few questions.
+blind or findable system the workers claim no more than may be in flight, so a crash leaves few questions; of an
+idempotent one each claims for its own share of what may be in flight, and as far ahead as its pace asks for.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from erpsync.engine.deliver import building
 from erpsync.engine.deliver.finishing import Ended, Finisher
 from erpsync.engine.deliver.gate import Gate
 from erpsync.engine.deliver.leaving import Asks, Leaving, Planner
+from erpsync.engine.deliver.pace import Pace
 from erpsync.engine.deliver.sending import MARGIN, Sender
 from erpsync.engine.routes import Route
 from erpsync.store import books, claims, systems
@@ -25,25 +27,7 @@ from erpsync.store.claims import Share, Wanted
 from erpsync.store.connection import Connection
 from erpsync.store.systems import SystemRow
 
-# How much is claimed of an idempotent system (in flight, waiting here, being finished): what it takes in half a second,
-# but so many times its concurrency at least, and so many at most.
-_AHEAD, _FAR_AHEAD = 4, 16
-_AHEAD_SECONDS = 0.5
 _AT_ONCE = 128  # planned and put on record together: the first may leave while the next are planned
-
-
-class Pace:
-    """How many a target takes in a second, counted over the last half second in which it took any."""
-
-    def __init__(self) -> None:
-        self.a_second = 0.0
-        self._since = self._taken = 0.0
-
-    def took(self, n: int, *, now: float) -> None:
-        """So many more; ``now`` in seconds of any clock that only goes forward."""
-        self._taken += n
-        if (passed := now - self._since) >= _AHEAD_SECONDS:
-            self.a_second, self._since, self._taken = self._taken / passed, now, 0.0
 
 
 @dataclass
@@ -57,6 +41,7 @@ class _Target:
     waiting: deque[Leaving | Asks] = field(default_factory=deque)
     senders: int = 0
     gate: Gate = field(default_factory=Gate)
+    goes_ahead: bool = False  # more is claimed than may be in flight
     turn: int = 0
     pace: Pace = field(default_factory=Pace)
 
@@ -127,21 +112,14 @@ class Feeder:
             target = self._by_id.get(ended.outcome.target_id)
             if target is not None and ended.outcome.message_id in target.in_hand:
                 target.in_hand.discard(ended.outcome.message_id)
-                took[target.target_id] += 1
+                took[target.target_id] += ended.outcome.after is not State.READY
                 self.delivered += ended.outcome.after is State.DONE
         for target_id, n in took.items():
             self._by_id[target_id].pace.took(n, now=now)
 
     def _most(self, target: _Target) -> int:
-        """How many messages of a target this worker carries at once, in flight or waiting here."""
-        return self._context.system(target.name).limits.concurrency * self._ahead(target)
-
-    def _ahead(self, target: _Target) -> int:
-        """How many times the concurrency of a target may be claimed."""
-        if not target.idempotent:
-            return 1
-        quick = target.pace.a_second * _AHEAD_SECONDS / self._context.system(target.name).limits.concurrency
-        return max(_AHEAD, min(_FAR_AHEAD, int(quick)))
+        """How many messages of a target this worker carries at once: in flight, waiting here, being finished."""
+        return target.gate.most * (target.pace.ahead(target.gate.most) if target.goes_ahead else 1)
 
     def _local_room(self, target: _Target) -> int:
         return self._most(target) - len(target.in_hand)
@@ -185,10 +163,11 @@ class Feeder:
             most = min(limits.concurrency, row.ramp)
             if context.routes.capabilities[target.name].one_at_a_time:
                 most = 1
-            target.gate.most = max(1, most // max(1, self.workers)) if target.idempotent else most
-            ahead = self._ahead(target) if most > 1 else 1
-            room = min(most * ahead - claims.leased(db, target.target_id, now=now), self._local_room(target))
-            room = min(room, int(min(1e9, systems.tokens_left(row, limits.rate, now=now))))
+            target.gate.most = max(1, most // self.workers) if target.idempotent else most
+            target.goes_ahead = target.idempotent and 1 < most >= self.workers
+            room = min(self._local_room(target), int(min(1e9, systems.tokens_left(row, limits.rate, now=now))))
+            if not target.goes_ahead:
+                room = min(room, most - claims.leased(db, target.target_id, now=now))
             if not row.proven:
                 room = min(room, 1)
             if room <= 0 or (not row.proven and not systems.prove(db, row.system_id, now=now, until=now + lease_ms)):
@@ -236,7 +215,7 @@ class Feeder:
         ours = await self._planner.begin_all(leaving)
         for one in leaving:
             message = one.claimed
-            if message.message_id in ours:
+            if one.lease in ours:
                 self._by_id[message.target_id].waiting.append(one)
             else:  # its lease moved on
                 self._by_id[message.target_id].in_hand.discard(message.message_id)
@@ -261,7 +240,9 @@ class Feeder:
         return found
 
     def _pump(self, target: _Target) -> None:
-        """As many senders as may be in flight; each takes what waits until nothing does."""
+        """As many senders as may be in flight; each takes what waits until nothing does. Nothing is sent where it is shut."""
+        if target.gate.is_shut:
+            self._give_back(target)
         loop = asyncio.get_running_loop()
         for _ in range(min(target.gate.most - target.senders, len(target.waiting))):
             target.senders += 1
@@ -271,25 +252,25 @@ class Feeder:
 
     async def _send(self, target: _Target) -> None:
         try:
-            while target.waiting and target.senders <= target.gate.most:
+            while target.waiting and target.senders <= target.gate.most and not target.gate.is_closed:
                 work = target.waiting.popleft()
                 ended = await self._sender.deliver(work, target.gate)
                 if ended is None:
                     target.in_hand.discard(work.claimed.message_id)
                 elif ended.stops:
-                    await self._hold_back(target)
+                    self._hold_back(target)
         except Exception as error:  # noqa: BLE001  (the store failed: the worker must hear of it, and stop)
             self._broke(error)
         finally:
             target.senders -= 1
             self._hungry()
 
-    async def _hold_back(self, target: _Target) -> None:
-        """A try failed: when that stopped the system or opened its breaker, nothing more of what was claimed leaves."""
+    def _hold_back(self, target: _Target) -> None:
+        """A try failed: where that leaves the system stopped, down, in doubt or asking for quiet, nothing more leaves."""
         with self._context.store.read() as db:
-            target.gate.is_shut = systems.system(db, target.target_id).state != "up"
-        if target.gate.is_shut:
-            self._give_back(target)
+            row = systems.system(db, target.target_id)
+        target.gate.is_shut = row.state != "up" or not row.proven or row.limited_until > self._context.now_ms
+        self._pump(target)
 
     def _give_back(self, target: _Target) -> None:
         while target.waiting:

@@ -40,8 +40,8 @@ class Ended:
 
     @property
     def stops(self) -> bool:
-        """Its system failed or denied us: what else waits for it may have to stay."""
-        return self.signal.denied or bool(self.signal.failed)
+        """Its system failed, denied us or asked for quiet: what else waits for it may have to stay."""
+        return self.signal.denied or bool(self.signal.failed) or self.signal.limited_until > 0
 
 
 class Finisher:
@@ -74,7 +74,7 @@ class Finisher:
         for ended in batch:
             if (
                 ended.outcome.after is State.UNKNOWN
-                and ended.outcome.message_id in report.ours
+                and ended.outcome.lease in report.ours
                 and not ended.outcome.settles
             ):
                 self._context.decided(

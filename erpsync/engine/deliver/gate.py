@@ -9,14 +9,21 @@ from collections import deque
 class Gate:
     """``async with gate`` is one request in flight. ``most`` may change at any time.
 
-    ``is_shut``: the system stopped or went down; who waited for a turn sends nothing and gives its message back.
+    ``is_shut``: the system stopped, went down or asked for quiet; ``doubts``: tries that say so, and are not on record
+    yet. Who waited for a turn at a closed gate sends nothing and gives its message back.
     """
 
     def __init__(self) -> None:
         self.most = 1
         self.is_shut = False
+        self.doubts = 0
         self._inside = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing may leave now."""
+        return self.is_shut or self.doubts > 0
 
     async def __aenter__(self) -> None:
         if self._inside < self.most and not self._waiting:

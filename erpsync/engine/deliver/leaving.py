@@ -38,6 +38,11 @@ class Leaving:
         """The message it is a try of."""
         return self.found.claimed
 
+    @property
+    def lease(self) -> tuple[int, int]:
+        """Under which it is tried: message id and number."""
+        return self.claimed.message_id, self.claimed.lease_no
+
 
 @dataclass(slots=True)
 class Asks:
@@ -53,7 +58,7 @@ class Planner:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._batch: Batch[Leaving, set[int]] = Batch(context.store.writer, self._write)
+        self._batch: Batch[Leaving, set[tuple[int, int]]] = Batch(context.store.writer, self._write)
 
     def plan(self, claimed: Claimed, parents: dict[str, str]) -> Leaving | Asks | Ended:
         """What is to be done with a claimed message; ``Ended`` when nothing of it leaves."""
@@ -86,10 +91,10 @@ class Planner:
     async def begin(self, leaving: Leaving) -> bool:
         """Put one try on record; False when its lease moved on: its new holder decides, and nothing of it may leave."""
         leaving.begun_at = self._context.now()
-        return leaving.claimed.message_id in await self._batch.put(leaving)
+        return leaving.lease in await self._batch.put(leaving)
 
-    async def begin_all(self, leaving: Sequence[Leaving]) -> set[int]:
-        """Put tries on record; returns the ids of the messages that are still ours."""
+    async def begin_all(self, leaving: Sequence[Leaving]) -> set[tuple[int, int]]:
+        """Put tries on record; returns the leases that are still ours."""
         now = self._context.now()
         for one in leaving:
             one.begun_at = now
@@ -114,7 +119,7 @@ class Planner:
         assert pinned is not None  # noqa: S101  (the caller looked)
         return life is not None and self._context.now() - moment(claimed.first_try_at or pinned.begun_at) > life
 
-    def _write(self, db: Connection, leaving: Sequence[Leaving]) -> set[int]:
+    def _write(self, db: Connection, leaving: Sequence[Leaving]) -> set[tuple[int, int]]:
         takes = {
             route.target: self._takes_ms(route) for route in {id(one.route): one.route for one in leaving}.values()
         }

@@ -18,11 +18,13 @@ from erpsync.engine.deliver.finishing import Ended, Finisher, Signal
 from erpsync.engine.deliver.gate import Gate
 from erpsync.engine.deliver.leaving import Asks, Leaving, Planner, unsendable
 from erpsync.engine.routes import Route
-from erpsync.errors import AccessDenied, CallError, OutcomeUnknown, StoreError, SystemDown
+from erpsync.errors import CallError, Defect, OutcomeUnknown, StoreError, SystemDown
 from erpsync.store.books import Picture
 from erpsync.store.claimed import Claimed
+from erpsync.store.connection import DatabaseError
 
 MARGIN = timedelta(seconds=5)
+_OF_ALL = (Reason.ACCESS_DENIED, Reason.SYSTEM_DOWN)  # what else would leave now would hear the same
 
 
 class Sender:
@@ -37,14 +39,14 @@ class Sender:
         self._reread = reread
 
     async def deliver(self, work: Leaving | Asks, gate: Gate) -> Ended | None:
-        """Deliver one message. Its end is soon on record; at once where its system failed, denied us or said a conflict.
+        """Deliver one message. Its end is soon on record; at once where its system stops what waits, or said a conflict.
 
         None: the lease moved on, and nothing was sent.
         """
         route, claimed = work.route, work.claimed
         try:
             ended = await (self._send(work, gate) if isinstance(work, Leaving) else self._ask_first(work, gate))
-        except StoreError:
+        except (StoreError, DatabaseError, Defect):
             raise  # nothing is known of the message: the worker stops, and its lease ends
         except Exception as error:  # noqa: BLE001  (foreign code was called: what it raised becomes a verdict)
             ended = unsendable(self._context, claimed, route, error)
@@ -55,7 +57,12 @@ class Sender:
         if not (conflict or ended.stops):
             self._finisher.add(ended)
             return ended
-        await self._finisher.put(ended)
+        speaks_for_all = ended.signal.limited_until > 0 or ended.outcome.reason in _OF_ALL
+        gate.doubts += speaks_for_all
+        try:
+            await self._finisher.put(ended)
+        finally:
+            gate.doubts -= speaks_for_all
         if conflict:
             self._reread(route.target, claimed.record.kind, claimed.far_id)
         return ended
@@ -83,7 +90,7 @@ class Sender:
         """Look for the document before it is created: by our reference, else by its natural key."""
         adapter = self._context.adapter(route.target)
         async with gate or Gate():
-            if gate is not None and gate.is_shut:
+            if gate is not None and gate.is_closed:
                 return _unsent(claimed)
             receipts = await self._in_time(route.target, adapter.find(claimed.record.kind, claimed.record.number))
         if len(receipts) > 1:
@@ -127,10 +134,12 @@ class Sender:
         assert leaving.begun_at is not None  # noqa: S101  (nothing leaves that is not on record)
         try:
             async with gate:
-                if gate.is_shut or self._context.now() - leaving.begun_at > deadline:
+                if gate.is_closed or self._context.now() - leaving.begun_at > deadline:
                     return _unsent(claimed)  # it waited at the gate too long, or in vain: nothing of it was sent
                 async with asyncio.timeout(deadline.total_seconds()):
                     (receipt,) = await adapter.write([prepared])
+            if receipt.error is None:
+                return await self._delivered(leaving, receipt)
         except TimeoutError:
             receipt = Receipt(error=OutcomeUnknown(no_answer(deadline, prepared), code="timeout"))
         except CallError as error:
@@ -138,19 +147,16 @@ class Sender:
         except Exception as error:  # noqa: BLE001  (foreign code after the first byte: the request may have arrived)
             text = f"{type(error).__name__} while {prepared.request} was sent: {error}"
             receipt = Receipt(error=OutcomeUnknown(text, code="defect"))
+        assert receipt.error is not None  # noqa: S101  (a definite yes has been returned)
         calls = receipt.evidence.calls + found.calls
-        if receipt.error is None:
-            return await self._delivered(leaving, receipt, calls=calls)
-        if isinstance(receipt.error, AccessDenied | SystemDown):
-            gate.is_shut = True  # at once: the store says in a moment whether the system is stopped or down
         ended = failed(self._context, claimed, route, receipt.error, calls=calls, receipt=receipt)
         keep_found(ended.outcome, found)
         return ended
 
-    async def _delivered(self, leaving: Leaving, receipt: Receipt, *, calls: int) -> Ended:
+    async def _delivered(self, leaving: Leaving, receipt: Receipt) -> Ended:
         """A definite yes: what the target now holds is its answer, else what reading it back tells."""
         found, route, asked, creates = leaving.found, leaving.route, leaving.asked, leaving.creates
-        claimed = found.claimed
+        claimed, calls = found.claimed, receipt.evidence.calls + found.calls
         holds, revision = receipt.holds, receipt.far_revision
         far_id = receipt.far_id or claimed.far_id
         if holds is None and route.reads.one and far_id and route.kind.nature is Nature.KEPT:

@@ -1,0 +1,25 @@
+"""How much of an idempotent system is claimed ahead: what it takes in half a second, so that no request waits for a claim."""
+
+from __future__ import annotations
+
+# Twice what may be in flight: a slow system has its next request here, and none waits longer than one call takes.
+_LEAST, _MOST = 2, 16
+_SECONDS = 0.5
+
+
+class Pace:
+    """How many a target takes in a second, counted over the last half second in which it took any."""
+
+    def __init__(self) -> None:
+        self.a_second = 0.0
+        self._since = self._taken = 0.0
+
+    def took(self, n: int, *, now: float) -> None:
+        """So many more; ``now`` in seconds of any clock that only goes forward."""
+        self._taken += n
+        if (passed := now - self._since) >= _SECONDS:
+            self.a_second, self._since, self._taken = self._taken / passed, now, 0.0
+
+    def ahead(self, in_flight: int) -> int:
+        """How many times ``in_flight`` may be claimed: in flight, waiting here, being finished."""
+        return max(_LEAST, min(_MOST, int(self.a_second * _SECONDS / in_flight)))
