@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import pytest
-from far import Answer, FarSystem
+from far import Answer, FarSystem, lost
 from kit import Books, Hands, MakeBooks
 
 from erpsync.adapters.protocol import Prepared, Receipt
@@ -19,7 +19,7 @@ from erpsync.domain.messages import Once, Reason, State
 from erpsync.engine.crew import Crew, at_work
 from erpsync.engine.deliver.ending import outcome_of
 from erpsync.engine.deliver.pace import Pace
-from erpsync.errors import RetryLater, SystemDown
+from erpsync.errors import AccessDenied, RetryLater, SystemDown
 from erpsync.store import outcomes, tries
 from erpsync.store.claimed import Claimed, load_claimed
 from erpsync.store.connection import IntegrityError
@@ -90,6 +90,11 @@ def in_hand(books: Books) -> dict[object, int]:
     return {worker: int(str(n)) for worker, n in rows}
 
 
+def is_full(books: Books) -> bool:
+    """Four at the door, and four more in hand behind them."""
+    return dock(books).at_the_door == 4 and sum(in_hand(books).values()) == 8
+
+
 def ends(books: Books) -> Counter[str]:
     """How tries ended."""
     return Counter(str(row[0]) for row in books.rows("SELECT outcome FROM attempts WHERE ended_at IS NOT NULL"))
@@ -114,7 +119,7 @@ def test_what_a_target_takes_in_half_a_second_decides_how_much_is_claimed_ahead(
 def test_of_a_warehouse_that_takes_its_time_no_more_is_claimed_than_waits_for_one_call(books: Books) -> None:
     async def day() -> None:
         async with at_the_dock(books):
-            await seen(lambda: dock(books).at_the_door == 4 and sum(in_hand(books).values()) == 8)
+            await seen(lambda: is_full(books))
             await asyncio.sleep(0.3)  # three more looks for work
             assert sum(in_hand(books).values()) == 8
 
@@ -164,7 +169,7 @@ def test_more_workers_than_a_warehouse_has_doors_do_not_crowd_it(make_books: Mak
 def test_a_worker_that_stops_gives_back_what_it_had_not_sent(books: Books) -> None:
     async def day() -> None:
         async with at_the_dock(books):
-            await seen(lambda: dock(books).at_the_door == 4 and sum(in_hand(books).values()) == 8)
+            await seen(lambda: is_full(books))
 
     asyncio.run(day())
     assert len(dock(books).writes) == 4
@@ -181,7 +186,7 @@ def test_what_waits_is_given_back_without_a_try_when_the_system_goes_down(books:
 
     async def day() -> None:
         async with at_the_dock(books):
-            await seen(lambda: dock(books).at_the_door == 4 and sum(in_hand(books).values()) == 8)
+            await seen(lambda: is_full(books))
             dock(books).door.set()
             await seen(lambda: not in_hand(books))
 
@@ -189,6 +194,35 @@ def test_what_waits_is_given_back_without_a_try_when_the_system_goes_down(books:
     assert len(dock(books).writes) == 4, "only what was at the door"
     assert ends(books) == {"down": 4, "released": 4}
     assert books.rows("SELECT DISTINCT state, tries FROM messages") == [("ready", 0)]
+
+
+def test_after_a_wrong_password_nothing_more_is_tried_though_much_waits(books: Books) -> None:
+    dock(books).door.set()
+    dock(books).answers.extend([*[Answer()] * 20, *[Answer(AccessDenied("401: wrong key"))] * 60])
+
+    async def day() -> None:
+        async with at_the_dock(books):
+            await seen(lambda: not in_hand(books) and len(dock(books).writes) > 20)
+
+    asyncio.run(day())
+    assert len(dock(books).writes) == 21
+    assert ends(books)["denied"] == 1
+
+
+def test_what_was_claimed_before_an_outage_does_not_crowd_in_before_the_first_success(books: Books) -> None:
+    books.breaker = Breaker(failures=50)
+    dock(books).answers.extend([lost(done=False)] * 8)
+
+    async def day() -> None:
+        async with at_the_dock(books):
+            await seen(lambda: is_full(books))
+            books.store.writer.call(lambda db: db.execute("UPDATE systems SET proven = 0, ramp = 1"))  # seen by another
+            dock(books).door.set()
+            await seen(lambda: ends(books)["released"] == 4)
+
+    asyncio.run(day())
+    assert ends(books)["unknown"] >= 4
+    assert len(dock(books).writes) < 8, "one at a time from here"
 
 
 def test_one_connection_that_was_not_made_sends_nothing_else_back_to_the_queue(books: Books) -> None:
@@ -208,7 +242,7 @@ def test_a_warehouse_that_asks_for_quiet_hears_nothing_of_what_waits_and_no_try_
 
     async def day() -> None:
         async with at_the_dock(books):
-            await seen(lambda: dock(books).at_the_door == 4 and sum(in_hand(books).values()) == 8)
+            await seen(lambda: is_full(books))
             dock(books).door.set()
             await seen(lambda: not in_hand(books))
 

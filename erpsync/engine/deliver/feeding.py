@@ -266,10 +266,10 @@ class Feeder:
             self._hungry()
 
     def _hold_back(self, target: _Target) -> None:
-        """A try failed: where that leaves the system stopped, down, in doubt or asking for quiet, nothing more leaves."""
+        """A try failed: where that leaves the system stopped, down or asking for quiet, nothing more leaves."""
         with self._context.store.read() as db:
             row = systems.system(db, target.target_id)
-        target.gate.is_shut = row.state != "up" or not row.proven or row.limited_until > self._context.now_ms
+        target.gate.is_shut = row.state != "up" or row.limited_until > self._context.now_ms
         self._pump(target)
 
     def _give_back(self, target: _Target) -> None:
