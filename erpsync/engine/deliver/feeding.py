@@ -198,8 +198,8 @@ class Feeder:
         for target_id, ids in claimed.items():
             self._by_id[target_id].in_hand.update(ids)
         loaded = await asyncio.to_thread(self._load, claimed)
-        for start in range(0, len(loaded), _AT_ONCE):
-            await self._plan(loaded[start : start + _AT_ONCE])
+        chunks = (loaded[start : start + _AT_ONCE] for start in range(0, len(loaded), _AT_ONCE))
+        await asyncio.gather(*(self._plan(chunk) for chunk in chunks))  # one is planned while another is put on record
 
     async def _plan(self, loaded: Sequence[tuple[Claimed, dict[str, str]]]) -> None:
         leaving: list[Leaving] = []

@@ -5,10 +5,11 @@ from __future__ import annotations
 # Twice what may be in flight: a slow system has its next request here, and none waits longer than one call takes.
 _LEAST, _MOST = 2, 16
 _SECONDS = 0.5
+_LOOK_SECONDS = 0.1
 
 
 class Pace:
-    """How many a target takes in a second, counted over the last half second in which it took any."""
+    """How many a target takes in a second, as it did lately."""
 
     def __init__(self) -> None:
         self.a_second = 0.0
@@ -17,7 +18,7 @@ class Pace:
     def took(self, n: int, *, now: float) -> None:
         """So many more; ``now`` in seconds of any clock that only goes forward."""
         self._taken += n
-        if (passed := now - self._since) >= _SECONDS:
+        if (passed := now - self._since) >= _LOOK_SECONDS:
             self.a_second, self._since, self._taken = self._taken / passed, now, 0.0
 
     def ahead(self, in_flight: int) -> int:
