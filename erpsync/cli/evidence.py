@@ -137,7 +137,7 @@ def exact_fields(flat: Mapping[str, Scalar], currency: str) -> dict[str, str | b
 
 def exact(path: str, value: Scalar, currency: str) -> str | bool | None:
     """One value of a flat form for JSON: decimals as text."""
-    from erpsync.domain.values import from_millionths, from_minor_units  # noqa: PLC0415  (pydantic: not for help)
+    from erpsync.domain.values import from_millionths, from_minor_units  # noqa: PLC0415  (not for help)
 
     name = path.rpartition(".")[2]
     if isinstance(value, bool) or value is None:

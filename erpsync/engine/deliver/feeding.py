@@ -199,7 +199,11 @@ class Feeder:
             self._by_id[target_id].in_hand.update(ids)
         loaded = await asyncio.to_thread(self._load, claimed)
         chunks = (loaded[start : start + _AT_ONCE] for start in range(0, len(loaded), _AT_ONCE))
-        await asyncio.gather(*(self._plan(chunk) for chunk in chunks))  # one is planned while another is put on record
+        # One is planned while another is put on record. All have ended before an error is told: nothing leaves after it.
+        ends = await asyncio.gather(*(self._plan(chunk) for chunk in chunks), return_exceptions=True)
+        for error in ends:
+            if error is not None:
+                raise error
 
     async def _plan(self, loaded: Sequence[tuple[Claimed, dict[str, str]]]) -> None:
         leaving: list[Leaving] = []
