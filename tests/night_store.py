@@ -129,12 +129,13 @@ class Night:
         """A record by key, made when it is new."""
         if key not in self.records:
             kind, _, number = key.partition(":")
+            content = json.dumps(fields or {"number": number}).encode()
             self.records[key] = self._insert(
                 "records",
                 company_id=1,
                 kind=kind,
                 number=number,
-                fields=json.dumps(fields or {"number": number}),
+                content_id=self._write(lambda db: payloads.put(db, content)),
                 origins='{"":[1,0]}',
                 revision=revision,
                 changed_at=self.at(600),

@@ -34,7 +34,7 @@ from erpsync.engine.routes import Route, compile_routes
 from erpsync.engine.sync import SyncRow, Wish, chosen, pull_when_free, pulls_of
 from erpsync.engine.worker import in_order_of_parents
 from erpsync.errors import CallError
-from erpsync.store import books, results
+from erpsync.store import results, xrefs
 from erpsync.store.claimed import Claimed, load_claimed
 from erpsync.store.scratch import copy_aside
 
@@ -148,7 +148,7 @@ async def _route(context: Context, route: Route, mark: results.Mark) -> list[Dry
         offered = results.offered_since(db, route.flow_id, route.target_id, since=mark)
         claimed = load_claimed(db, [message_id for message_id, state, _ in offered if state == "ready"])
         keys = {key for message in claimed for key in parent_keys(message, route)}
-        there = books.far_ids_of_keys(db, context.routes.company_id, route.target_id, keys)
+        there = xrefs.far_ids_of_keys(db, context.routes.company_id, route.target_id, keys)
         coming = results.keys_on_their_way(db, route.target_id, keys)
     parents = {**dict.fromkeys(coming, "new"), **there}
     room = asyncio.Semaphore(context.system(route.target).limits.concurrency)

@@ -176,4 +176,6 @@ def _cannot(landscape: Landscape, flow: Flow, system: str, verb: str, can: list[
 
 def changed_only(fields: Fields, changed: frozenset[str]) -> Fields:
     """The part of the fields that is asked of a target; a line field that is gone is asked to be empty."""
+    if len(changed) == len(fields) and changed == fields.keys():
+        return fields
     return {name: fields.get(name) for name in changed}

@@ -16,6 +16,11 @@ from erpsync.store.connection import SQLITE_VERSION, Connection, DatabaseError, 
 from erpsync.store.schema import OPEN
 
 _MOST_LINES = 100
+_CONTENTS = (
+    *(("records", "content_id"), ("pictures", "content_id"), ("events", "raw_id"), ("events", "canonical_id")),
+    *(("messages", "own_id"), ("attempts", "body_id"), ("attempts", "content_id")),
+)
+_NUMBERED = {"pictures": "record_id"}
 _PAGE = re.compile(r"\bpage (\d+)", re.IGNORECASE)
 
 
@@ -97,6 +102,13 @@ def _references(db: Connection) -> Iterator[Problem]:
     """What a row names must be there; also where the schema leaves the reference free."""
     for table, rowid, parent, _ in db.execute("PRAGMA foreign_key_check").fetchmany(_MOST_LINES):
         yield Problem("references", f"{table} row {rowid} names a row of {parent} that does not exist")
+    for table, column in _CONTENTS:
+        for (number,) in _few(
+            db,
+            f"SELECT {_NUMBERED.get(table, 'rowid')} FROM {table} WHERE {column} IS NOT NULL AND NOT EXISTS "
+            f"(SELECT 1 FROM payloads p WHERE p.payload_id = {column})",
+        ):
+            yield Problem("references", f"{table} row {number} names a row of payloads that does not exist")
     for (message_id,) in _few(
         db,
         "SELECT message_id FROM messages m WHERE pinned_id IS NOT NULL AND NOT EXISTS "
@@ -133,13 +145,11 @@ def _lanes(db: Connection) -> Iterator[Problem]:
 
 
 def _states(db: Connection) -> Iterator[Problem]:
-    """A lease has its attempt on record, and what is held has a reason to wait."""
+    """A lease has its number and its try, and what is held has a reason to wait."""
     for (message_id,) in _few(
-        db,
-        "SELECT message_id FROM messages m WHERE state = 'leased' AND NOT EXISTS "
-        "(SELECT 1 FROM attempts a WHERE a.message_id = m.message_id AND a.lease_no = m.lease_no)",
+        db, "SELECT message_id FROM messages WHERE state = 'leased' AND (lease_no = 0 OR tries = 0)"
     ):
-        yield Problem("states", f"message {message_id} is leased without an attempt on record")
+        yield Problem("states", f"message {message_id} is leased without a try that counts")
     for (message_id,) in _few(
         db,
         "SELECT message_id FROM messages m WHERE state = 'held' AND NOT EXISTS "

@@ -1,4 +1,4 @@
-"""Claiming: leasing due heads to a worker, with a try on record for each.
+"""Claiming: leasing due heads to a worker. Each counts a try; what is sent goes on record before it leaves (``tries``).
 
 An expired lease is not simply due again (DESIGN 4): where its call had begun the message is unknown, at an idempotent
 target it is pinned to the bytes of that try, and where nothing had begun it is ready as before.
@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 from erpsync.domain.messages import Once, State
 from erpsync.store.connection import Connection
-from erpsync.store.rows import insert_rows
 from erpsync.store.schema import DUE
 from erpsync.store.totals import Tally
 
@@ -25,6 +24,11 @@ PICK = (
 )
 PICK_OLDEST = PICK.format(order="")
 PICK_NEWEST = PICK.format(order=" DESC")
+_LOST = (
+    "INSERT INTO attempts (message_id, lease_no, try_no, generation, worker_id, claimed_at, ended_at, outcome) "
+    "SELECT message_id, lease_no, tries, generation, leased_by, state_at, ?, ? FROM messages WHERE message_id = ? "
+    "ON CONFLICT DO UPDATE SET ended_at = excluded.ended_at, outcome = excluded.outcome"
+)
 ANY_DUE = f"SELECT 1 FROM messages WHERE is_head = 1 AND state IN {DUE} AND target_id = ? AND flow_id = ? AND due_at <= ? LIMIT 1"
 
 
@@ -77,7 +81,7 @@ def leased(db: Connection, target_id: int, *, now: int) -> int:
 
 
 def claim(db: Connection, wanted: Wanted, tally: Tally, *, worker_id: int, now: int) -> list[int]:
-    """Lease due heads of one target; returns their message ids. The try is counted and on record with it."""
+    """Lease due heads of one target; returns their message ids. The try is counted with it."""
     picked = _pick(db, wanted, now=now)
     expired = [head.message_id for head in picked if head.state == State.LEASED]
     lost = _take_back(db, expired, wanted, tally, now=now) if expired else set()
@@ -99,11 +103,6 @@ def claim(db: Connection, wanted: Wanted, tally: Tally, *, worker_id: int, now: 
             stake=head.stake,
             currency=head.currency,
         )
-    insert_rows(
-        db,
-        "attempts (message_id, lease_no, try_no, generation, worker_id, claimed_at)",
-        [(head.message_id, head.lease_no + 1, head.tries + 1, head.generation, worker_id, now) for head in heads],
-    )
     return ids
 
 
@@ -143,7 +142,7 @@ def _take_back(db: Connection, expired: Sequence[int], wanted: Wanted, tally: Ta
     """Decide what expired leases come to; returns those that may not be leased again now."""
     rows = db.execute(
         "SELECT m.message_id, m.flow_id, m.stake, m.currency, m.tries, m.pinned_id, a.attempt_id, a.begun_at FROM json_each(?) j "
-        "JOIN messages m ON m.message_id = j.value JOIN attempts a ON a.message_id = m.message_id AND a.lease_no = m.lease_no",
+        "JOIN messages m ON m.message_id = j.value LEFT JOIN attempts a ON a.message_id = m.message_id AND a.lease_no = m.lease_no",
         (json.dumps(list(expired)),),
     ).fetchall()
     not_now = set()
@@ -160,7 +159,7 @@ def _take_back(db: Connection, expired: Sequence[int], wanted: Wanted, tally: Ta
         pin = (
             (attempt_id if begun else pinned_id) if once is Once.IDEMPOTENT and flow_id not in wanted.upserts else None
         )
-        db.execute("UPDATE attempts SET ended_at = ?, outcome = ? WHERE attempt_id = ?", (now, reason, attempt_id))
+        db.execute(_LOST, (now, reason, message_id))
         db.execute(
             "UPDATE messages SET state = ?, reason = ?, state_at = ?, due_at = ?, pinned_id = ?, unknown_since = ?, "
             "error = CASE WHEN ? = 'poison' THEN 'the worker died of it each time' ELSE error END WHERE message_id = ?",

@@ -21,13 +21,13 @@ from erpsync.store.faults import is_busy, is_of_the_file, locked, no_file, not_o
 if TYPE_CHECKING:
     import sqlite3 as dbapi
     from random import Random
-    from sqlite3 import Connection, DatabaseError, IntegrityError, OperationalError, Row
+    from sqlite3 import Connection, Cursor, DatabaseError, IntegrityError, OperationalError, Row
 else:
     try:
         from pysqlite3 import dbapi2 as dbapi
     except ImportError:
         import sqlite3 as dbapi
-    Connection, Row = dbapi.Connection, dbapi.Row
+    Connection, Cursor, Row = dbapi.Connection, dbapi.Cursor, dbapi.Row
     DatabaseError, IntegrityError, OperationalError = dbapi.DatabaseError, dbapi.IntegrityError, dbapi.OperationalError
 
 # Binding asks an object of any type but int, float, str and bytearray whether it adapts itself, and that question costs
@@ -43,6 +43,7 @@ __all__ = [
     "APPLICATION_ID",
     "SQLITE_VERSION",
     "Connection",
+    "Cursor",
     "DatabaseError",
     "IntegrityError",
     "OperationalError",

@@ -151,8 +151,9 @@ def release_waits_for(db: Connection, target_id: int, keys: Sequence[str], tally
 def open_tries(db: Connection, target_id: int, record_ids: Iterable[int]) -> dict[int, dict[str, object]]:
     """For records with an open try at a target (leased, unknown, or pinned): what it asked for, as far as it is on record."""
     rows = db.execute(
-        "SELECT m.record_id, (SELECT a.content FROM attempts a WHERE a.message_id = m.message_id AND a.what = 'write' "
-        "AND a.begun_at IS NOT NULL ORDER BY a.attempt_id DESC LIMIT 1) FROM messages m WHERE m.target_id = ? "
+        "SELECT m.record_id, (SELECT content FROM attempts a LEFT JOIN payloads ON payload_id = content_id "
+        "WHERE a.message_id = m.message_id AND a.what = 'write' AND a.begun_at IS NOT NULL ORDER BY a.attempt_id DESC LIMIT 1) "
+        "FROM messages m WHERE m.target_id = ? "
         "AND (m.state IN ('leased', 'unknown') OR m.pinned_id IS NOT NULL) AND m.record_id IN (SELECT value FROM json_each(?))",
         (target_id, json.dumps(list(record_ids))),
     )

@@ -19,15 +19,20 @@ from erpsync.store.connection import Connection
 from erpsync.store.messages import promote, release_waits_for
 from erpsync.store.rows import insert_rows, update_rows
 from erpsync.store.totals import Tally
+from erpsync.store.xrefs import Binding, bind, bound_otherwise
 
 _OURS = (
     "SELECT json_group_array(json_array(m.message_id, m.lease_no)) FROM json_each(?) j JOIN messages m ON m.message_id = j.value ->> 0 "
     "WHERE m.lease_no = j.value ->> 1 AND m.state = j.value ->> 2"
 )
 _ENDED = (
-    "UPDATE attempts SET ended_at = v.column1, sent_at = v.column2, outcome = v.column3, status = v.column4, answer = v.column5, "
-    "answer_cut = v.column6, error = v.column7, error_code = v.column8, took_us = v.column9 FROM (VALUES {rows}) v "
-    "WHERE message_id = v.column10 AND lease_no = v.column11 AND (ended_at IS NULL OR outcome = 'worker_lost')"
+    "attempts (message_id, lease_no, try_no, generation, worker_id, claimed_at, ended_at, sent_at, outcome, status, answer, "
+    "answer_cut, error, error_code, took_us)"
+)
+_ENDED_BEGUN = (  # nearly always it is on record since before it left
+    "ON CONFLICT DO UPDATE SET ended_at = excluded.ended_at, sent_at = excluded.sent_at, outcome = excluded.outcome, "
+    "status = excluded.status, answer = excluded.answer, answer_cut = excluded.answer_cut, error = excluded.error, "
+    "error_code = excluded.error_code, took_us = excluded.took_us WHERE ended_at IS NULL OR outcome = 'worker_lost'"
 )
 _OVER = (
     "UPDATE messages SET state = v.column1, is_head = 0, reason = v.column2, state_at = v.column3, pinned_id = NULL, "
@@ -39,9 +44,10 @@ _OVER = (
 class Outcome:
     """What one try came to, decided outside the transaction.
 
-    ``outcome`` is what the try was, for the attempt and the counts; ``after`` and ``reason`` are where the message goes.
-    ``holds`` is what the target now holds (None: as asked), ``asked`` what we asked of it; ``present`` None leaves the
-    picture alone. ``burn`` False gives the try back. ``settles``: it answers a question about an unknown message.
+    ``outcome`` is what the try was, for the attempt and the counts (``of_generation``: that of its once_key); ``after`` and
+    ``reason`` are where the message goes. ``holds`` is what the target now holds (None: as asked), ``asked`` what we asked
+    of it (``asked_id``: where that lies); ``present`` None leaves the picture alone. ``burn`` False gives the try back.
+    ``settles``: it answers a question about an unknown message.
     """
 
     message_id: int
@@ -57,6 +63,10 @@ class Outcome:
     after: State
     reason: str
     outcome: str
+    try_no: int = 1
+    of_generation: int = 1
+    worker_id: int | None = None
+    claimed_at: int = 0
     due_at: int = 0
     error: str = ""
     error_code: str = ""
@@ -72,6 +82,7 @@ class Outcome:
     present: bool | None = None
     holds: Fields | None = None
     asked: Fields = field(default_factory=dict)
+    asked_id: int | None = None
     waits: Sequence[tuple[str, str]] = ()
     cases: Sequence[Case] = ()
     status: int | None = None
@@ -129,22 +140,18 @@ def finish(db: Connection, outcomes: Sequence[Outcome], tally: Tally, *, now: in
 def _write_attempts(
     db: Connection, outcomes: Sequence[Outcome], ours: Collection[tuple[int, int]], *, now: int
 ) -> None:
-    update_rows(
+    insert_rows(
         db,
         _ENDED,
         [
             (
-                *(
-                    now,
-                    o.sent_at,
-                    o.outcome if o.lease in ours else f"late:{o.outcome}",
-                    o.status,
-                    o.answer or None,
-                ),
-                *(int(o.answer_cut), o.error, o.error_code, o.took_us, o.message_id, o.lease_no),
+                *(o.message_id, o.lease_no, o.try_no, o.of_generation, o.worker_id, o.claimed_at, now, o.sent_at),
+                *(o.outcome if o.lease in ours else f"late:{o.outcome}", o.status, o.answer or None),
+                *(int(o.answer_cut), o.error, o.error_code, o.took_us),
             )
             for o in outcomes
         ],
+        conflict=_ENDED_BEGUN,
     )
 
 
@@ -218,39 +225,36 @@ def _write_books(db: Connection, ours: Sequence[Outcome], tally: Tally, report: 
 def _repaint(picture: Picture, o: Outcome) -> None:
     """The picture after a write: what the target says it holds, else what we asked."""
     picture.present = True
+    fields = dict(picture.fields)
     if o.holds is not None:
-        told_lines = any(path.startswith("lines.") for path in o.holds)
-        if told_lines:
-            picture.fields = {
-                path: v for path, v in picture.fields.items() if not path.startswith("lines.") or path in o.holds
-            }
-        picture.fields.update(o.holds)
+        if any(path.startswith("lines.") for path in o.holds):  # it told its lines: all of them
+            fields = {path: v for path, v in fields.items() if not path.startswith("lines.") or path in o.holds}
+        fields.update(o.holds)
     for name, value in o.asked.items():
         if o.holds is None or (name not in o.holds and not (name.startswith("lines.") and o.holds)):
-            picture.fields[name] = value
+            fields[name] = value
             picture.asked.pop(name, None)
         elif o.holds.get(name) != value:
             picture.asked[name] = value
         else:
             picture.asked.pop(name, None)
-    picture.fields = {path: v for path, v in picture.fields.items() if v is not None or not path.startswith("lines.")}
+    fields = _without_empty_lines(fields)
+    picture.hold(fields, content_id=o.asked_id if fields == o.asked else None)
+
+
+def _without_empty_lines(fields: Fields) -> Fields:
+    if None not in fields.values():
+        return fields
+    return {path: v for path, v in fields.items() if v is not None or not path.startswith("lines.")}
 
 
 def _bind(db: Connection, ours: Sequence[Outcome], tally: Tally, *, now: int) -> None:
-    insert_rows(
-        db,
-        "xrefs (system_id, record_id, company_id, kind, far_id, bound_at)",
-        [(o.target_id, o.record_id, tally.company_id, o.kind, o.far_id, now) for o in ours],
-        conflict="ON CONFLICT DO NOTHING",
-    )
-    stray = db.execute(
-        "SELECT j.value ->> 1, j.value ->> 2, x.far_id FROM json_each(?) j LEFT JOIN xrefs x "
-        "ON x.system_id = j.value ->> 0 AND x.record_id = j.value ->> 1 WHERE x.far_id IS NOT j.value ->> 2",
-        (json.dumps([(o.target_id, o.record_id, o.far_id) for o in ours]),),
-    ).fetchall()
+    bindings = [Binding(o.target_id, o.record_id, o.kind, o.far_id) for o in ours]
+    if bind(db, tally.company_id, bindings, now=now) == len(bindings):
+        return
     by_record = {o.record_id: o for o in ours}
-    for record_id, far_id, bound in stray:
-        o = by_record[int(record_id)]
+    for record_id, far_id, bound in bound_otherwise(db, bindings):
+        o = by_record[record_id]
         said = f"is bound to {bound}" if bound else "cannot be bound: that id is another document's"
         case = Case(
             "duplicate_far",

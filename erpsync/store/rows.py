@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import chain
 
-from erpsync.store.connection import Connection
+from erpsync.store.connection import Connection, Cursor
 
 _BLOCKS = (64, 8, 2, 1)  # rows in a statement; a few sizes, so that SQLite need not read a new text each time
 
@@ -22,6 +22,19 @@ def insert_rows(db: Connection, into: str, rows: Sequence[Sequence[object]], *, 
     return _write_rows(db, f"INSERT INTO {into} VALUES {{rows}} {conflict}", rows)
 
 
+def insert_numbered(db: Connection, into: str, rows: Sequence[Sequence[object]]) -> list[int]:
+    """Insert rows into a table that numbers them itself; returns their ids, in order.
+
+    SQLite gives one more than the largest, and nobody else writes during a transaction: a statement's rows follow each other.
+    """
+    ids: list[int] = []
+    for block in _blocks(rows):
+        last = _execute(db, f"INSERT INTO {into} VALUES {{rows}}", block).lastrowid
+        assert last is not None  # noqa: S101  (a row was written)
+        ids += range(last - len(block) + 1, last + 1)
+    return ids
+
+
 def update_rows(db: Connection, statement: str, rows: Sequence[Sequence[object]]) -> int:
     """Update one row of a table for each of ``rows``; returns how many were updated.
 
@@ -31,13 +44,11 @@ def update_rows(db: Connection, statement: str, rows: Sequence[Sequence[object]]
 
 
 def _write_rows(db: Connection, statement: str, rows: Sequence[Sequence[object]]) -> int:
-    if not rows:
-        return 0
-    columns = len(rows[0])
-    return sum(
-        db.execute(_text(statement, columns, len(block)), tuple(chain.from_iterable(block))).rowcount
-        for block in _blocks(rows)
-    )
+    return sum(_execute(db, statement, block).rowcount for block in _blocks(rows))
+
+
+def _execute(db: Connection, statement: str, block: Sequence[Sequence[object]]) -> Cursor:
+    return db.execute(_text(statement, len(block[0]), len(block)), tuple(chain.from_iterable(block)))
 
 
 def _blocks(rows: Sequence[Sequence[object]]) -> Iterator[Sequence[Sequence[object]]]:

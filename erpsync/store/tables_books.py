@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 BOOKS: tuple[str, ...] = (
-    # Contents lie once, by hash: raw, canonical, edited, sent.
-    """CREATE TABLE payloads (
-        payload_id INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, content BLOB NOT NULL
-    ) STRICT""",
-    # ``origins``: by field who set it and when, [system, milliseconds]; the entry "" is that of all fields not named.
+    # Contents: raw, canonical, edited, sent. Who has the same shares the row. No index of hashes: each content would write
+    # a page of it somewhere in the middle, and in a large store that page would have to be read first. Who points here is checked by
+    # ``store verify`` and not with each row.
+    """CREATE TABLE payloads (payload_id INTEGER PRIMARY KEY, hash BLOB NOT NULL, content BLOB NOT NULL) STRICT""",
+    # ``content_id``: its fields, flat, as JSON; NULL where there are none. ``origins``: by field who set it and when,
+    # [system, milliseconds]; the entry "" is that of all fields not named.
     """CREATE TABLE records (
         record_id INTEGER PRIMARY KEY,
         company_id INTEGER NOT NULL REFERENCES companies,
         kind TEXT NOT NULL,
         number TEXT NOT NULL,
-        fields TEXT NOT NULL,
+        content_id INTEGER,
         origins TEXT NOT NULL,
         removed INTEGER NOT NULL DEFAULT 0 CHECK (removed IN (0, 1)),
         revision INTEGER NOT NULL DEFAULT 1,
@@ -25,7 +26,7 @@ BOOKS: tuple[str, ...] = (
     """CREATE TABLE pictures (
         record_id INTEGER NOT NULL REFERENCES records,
         system_id INTEGER NOT NULL REFERENCES systems,
-        fields TEXT NOT NULL,
+        content_id INTEGER,
         asked TEXT,
         present INTEGER NOT NULL DEFAULT 1 CHECK (present IN (0, 1)),
         far_revision TEXT,
@@ -59,8 +60,8 @@ BOOKS: tuple[str, ...] = (
         at INTEGER,
         zone TEXT NOT NULL DEFAULT '',
         received_at INTEGER NOT NULL,
-        raw_id INTEGER REFERENCES payloads,
-        canonical_id INTEGER REFERENCES payloads,
+        raw_id INTEGER,
+        canonical_id INTEGER,
         verdict TEXT NOT NULL,
         detail TEXT NOT NULL DEFAULT '',
         repeats INTEGER NOT NULL DEFAULT 0,

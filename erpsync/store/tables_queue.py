@@ -44,7 +44,7 @@ QUEUE: tuple[str, ...] = (
         error_code TEXT NOT NULL DEFAULT '',
         error_field TEXT NOT NULL DEFAULT '',
         superseded_by INTEGER,
-        own_id INTEGER REFERENCES payloads,
+        own_id INTEGER,
         stake INTEGER NOT NULL DEFAULT 0,
         currency TEXT NOT NULL DEFAULT '',
         conflicts INTEGER NOT NULL DEFAULT 0,
@@ -79,7 +79,7 @@ QUEUE: tuple[str, ...] = (
         PRIMARY KEY (message_id, reason, waits_on)
     ) STRICT, WITHOUT ROWID""",
     "CREATE INDEX waits_on ON waits (target_id, reason, waits_on)",
-    # A row a try, written before anything is sent. The exact bytes are in payloads.
+    # A row a try, written before anything is sent: its exact bytes, and what they ask the target to hold.
     """CREATE TABLE attempts (
         attempt_id INTEGER PRIMARY KEY,
         message_id INTEGER NOT NULL REFERENCES messages,
@@ -96,8 +96,8 @@ QUEUE: tuple[str, ...] = (
         outcome TEXT NOT NULL DEFAULT '',
         request TEXT NOT NULL DEFAULT '',
         headers TEXT NOT NULL DEFAULT '',
-        body_id INTEGER REFERENCES payloads,
-        content TEXT NOT NULL DEFAULT '',
+        body_id INTEGER,
+        content_id INTEGER,
         far_id TEXT NOT NULL DEFAULT '',
         far_revision TEXT NOT NULL DEFAULT '',
         status INTEGER,

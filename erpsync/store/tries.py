@@ -9,17 +9,15 @@ from dataclasses import dataclass
 from erpsync.domain.flat import Fields
 from erpsync.store import payloads
 from erpsync.store.connection import Connection
-from erpsync.store.rows import update_rows
+from erpsync.store.rows import insert_rows, update_rows
 
 _OURS = (
     "SELECT json_group_array(json_array(m.message_id, m.lease_no)) FROM json_each(?) j JOIN messages m ON m.message_id = j.value ->> 0 "
     "WHERE m.lease_no = j.value ->> 1 AND m.state = 'leased' AND m.due_at > ? + (j.value ->> 2)"
 )
 _BEGUN = (
-    "UPDATE attempts SET begun_at = v.column1, request = v.column2, headers = v.column3, body_id = v.column4, "
-    "content = v.column5, once_key = v.column6, generation = v.column7, far_id = v.column8, far_revision = v.column9, "
-    "mapping_hash = v.column10, landscape_id = v.column11 FROM (VALUES {rows}) v "
-    "WHERE message_id = v.column12 AND lease_no = v.column13"
+    "attempts (message_id, lease_no, try_no, generation, worker_id, claimed_at, begun_at, request, headers, body_id, content_id, "
+    "once_key, far_id, far_revision, mapping_hash, landscape_id)"
 )
 _RISEN = (
     "UPDATE messages SET generation = v.column1 FROM (VALUES {rows}) v "
@@ -32,7 +30,7 @@ _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 @dataclass(slots=True)
 class Begun:
-    """A try about to leave: its exact bytes, and what they ask the far system to hold."""
+    """A try about to leave: its exact bytes, and what they ask the far system to hold; their ids where they are stored."""
 
     message_id: int
     lease_no: int
@@ -42,6 +40,11 @@ class Begun:
     content: Fields
     once_key: str
     generation: int
+    try_no: int = 1
+    worker_id: int | None = None
+    claimed_at: int = 0
+    body_id: int | None = None
+    content_id: int | None = None
     far_id: str = ""
     far_revision: str = ""
     mapping_hash: str = ""
@@ -51,31 +54,36 @@ class Begun:
 def begin(db: Connection, tries: Sequence[Begun], *, landscape_id: int, now: int) -> set[tuple[int, int]]:
     """Put tries on record just before their first byte leaves; returns the leases (message id, number) still ours to send."""
     # One row with all of them: each row of an answer is a wait for the interpreter while another thread has it.
-    (found,) = db.execute(_OURS, (_encode([(t.message_id, t.lease_no, t.takes_ms) for t in tries]), now)).fetchone()
+    asked = _encode([(t.message_id, t.lease_no, t.takes_ms) for t in tries])
+    (found,) = db.execute(_OURS, (asked, now)).fetchone()
     ours = {(int(message_id), int(lease_no)) for message_id, lease_no in json.loads(found)}
     going = [t for t in tries if (t.message_id, t.lease_no) in ours]
-    body_ids = payloads.put_many(db, [t.body for t in going])
-    update_rows(
+    _keep(db, going)
+    insert_rows(
         db,
         _BEGUN,
         [
             (
-                *(
-                    now,
-                    t.request,
-                    _encode(t.headers),
-                    body_id,
-                    _encode(t.content),
-                    t.once_key,
-                    t.generation,
-                ),
-                *(t.far_id, t.far_revision, t.mapping_hash, landscape_id, t.message_id, t.lease_no),
+                *(t.message_id, t.lease_no, t.try_no, t.generation, t.worker_id),
+                *(t.claimed_at, now, t.request, _encode(t.headers), t.body_id, t.content_id),
+                *(t.once_key, t.far_id, t.far_revision, t.mapping_hash, landscape_id),
             )
-            for t, body_id in zip(going, body_ids, strict=True)
+            for t in going
         ],
     )
     update_rows(db, _RISEN, [(t.generation, t.message_id) for t in going if t.generation > 1])
     return ours
+
+
+def _keep(db: Connection, tries: Sequence[Begun]) -> None:
+    """Store what is not stored yet of what these send and ask for."""
+    sent = [t for t in tries if t.body_id is None]
+    asking = [t for t in tries if t.content_id is None and t.content]
+    ids = payloads.put_many(db, [*(t.body for t in sent), *(_encode(t.content).encode() for t in asking)])
+    for t, body_id in zip(sent, ids, strict=False):
+        t.body_id = body_id
+    for t, content_id in zip(asking, ids[len(sent) :], strict=True):
+        t.content_id = content_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +95,7 @@ class OpenTry:
     begun_at: int
     sent_at: int | None
     content: Fields
+    content_id: int | None
     far_id: str
     once_key: str
     asked_times: int
@@ -100,11 +109,12 @@ class OpenTry:
 def open_try(db: Connection, message_id: int) -> OpenTry | None:
     """The try whose outcome is open, and how often it was asked about since."""
     row = db.execute(
-        "SELECT attempt_id, request, begun_at, sent_at, content, far_id, once_key, (SELECT count(*) FROM attempts s "
+        "SELECT attempt_id, request, begun_at, sent_at, content, content_id, far_id, once_key, (SELECT count(*) FROM attempts s "
         "WHERE s.message_id = a.message_id AND s.what = 'settle' AND s.attempt_id > a.attempt_id) FROM attempts a "
+        "LEFT JOIN payloads ON payload_id = content_id "
         "WHERE message_id = ? AND what = 'write' AND begun_at IS NOT NULL ORDER BY attempt_id DESC LIMIT 1",
         (message_id,),
     ).fetchone()
     if row is None:
         return None
-    return OpenTry(row[0], row[1], row[2], row[3], json.loads(row[4] or "{}"), row[5], row[6], row[7])
+    return OpenTry(row[0], row[1], row[2], row[3], json.loads(row[4] or "{}"), *row[5:])

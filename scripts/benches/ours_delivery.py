@@ -25,7 +25,7 @@ from erpsync.engine.context import Context
 from erpsync.engine.crew import Crew, at_work
 from erpsync.engine.intake.apply import apply
 from erpsync.engine.intake.incoming import receive
-from erpsync.store import books
+from erpsync.store import books, xrefs
 from erpsync.store.checking import verify
 from erpsync.store.connection import Connection
 
@@ -99,8 +99,9 @@ def _fill(db: Connection, context: Context, bodies: Sequence[bytes], *, mapped: 
             for n, key in enumerate(sorted(named))
         ]
         books.insert_records(db, context.routes.company_id, parents)
-        bound = [(record.record_id, record.kind, record.number) for record in parents]
-        books.bind(db, context.routes.company_id, context.routes.names.systems[TARGET], bound, now=now)
+        shop = context.routes.names.systems[TARGET]
+        bound = [xrefs.Binding(shop, record.record_id, record.kind, record.number) for record in parents]
+        xrefs.bind(db, context.routes.company_id, bound, now=now)
     db.execute("UPDATE systems SET proven = 1, ramp = 1000, last_ok_at = ? WHERE name = ?", (now, TARGET))
 
 

@@ -312,9 +312,7 @@ def test_a_store_that_will_not_put_a_try_on_record_stops_the_worker_and_kills_no
     books = make_books(kinds=("item",), wms=Once.FINDABLE)
     books.systems["erp"].keep("item", sku="SKU-1", name="Drill")
     books.store.writer.call(
-        lambda db: db.execute(
-            "CREATE TRIGGER stuck BEFORE UPDATE OF begun_at ON attempts BEGIN SELECT RAISE(ABORT, 'stuck'); END"
-        )
+        lambda db: db.execute("CREATE TRIGGER stuck BEFORE INSERT ON attempts BEGIN SELECT RAISE(ABORT, 'stuck'); END")
     )
     with pytest.raises(IntegrityError):
         books.run()

@@ -23,7 +23,11 @@ DRILL = {"sku": "SKU-1", "name": "Drill", "price": "10", "currency": "USD"}
 
 def record(books, key):
     kind, _, number = key.partition(":")
-    ((fields,),) = books.rows("SELECT fields FROM records WHERE kind = ? AND number = ?", kind, number)
+    ((fields,),) = books.rows(
+        "SELECT content FROM records JOIN payloads ON payload_id = content_id WHERE kind = ? AND number = ?",
+        kind,
+        number,
+    )
     return json.loads(fields)
 
 
@@ -455,3 +459,30 @@ def test_every_order_of_an_owners_and_a_strays_facts_ends_with_the_owners_record
         for n in order:
             books.tell(feeds[n][0].system, feeds[n][1])
         assert record(books, f"item:{sku}")["price"] == 12_000_000, order
+
+
+# What lies where ---------------------------------------------------------------------------------------------------
+
+
+def test_what_a_document_says_lies_once_for_all_who_say_the_same(make_books):
+    books = make_books(kinds=("item",))
+    books.systems["erp"].keep("item", **DRILL)
+    books.sync()
+    ((told,),) = books.rows("SELECT canonical_id FROM events")
+    assert books.rows("SELECT content_id FROM records") == [(told,)]
+    assert books.rows("SELECT content_id FROM attempts") == [(told,)]
+    assert set(books.rows("SELECT content_id FROM pictures")) == {(told,)}
+
+
+def test_a_change_leaves_what_was_said_before_as_it_was(make_books):
+    books = make_books(kinds=("item",))
+    books.systems["erp"].keep("item", **DRILL)
+    books.sync()
+    books.systems["erp"].keep("item", **{**DRILL, "price": "11"})
+    books.sync()
+    first, second = books.rows(
+        "SELECT content FROM events JOIN payloads ON payload_id = canonical_id ORDER BY event_id"
+    )
+    assert json.loads(first[0])["price"] == 10_000_000
+    assert record(books, "item:SKU-1") == json.loads(second[0])
+    books.assert_sound()

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from erpsync.domain.messages import Once, Reason, State
-from erpsync.store import books, cases, claims, events, messages, offers, totals
+from erpsync.store import books, cases, claims, events, messages, offers, totals, xrefs
 from erpsync.store.claimed import load_claimed
 from erpsync.store.claims import Share, Wanted
 from erpsync.store.connection import Connection
@@ -106,15 +106,15 @@ ACTS: dict[str, tuple[tuple[Act, ...], Act, tuple[str, ...]]] = {
         lambda db: books.pictures_for(db, [(1, 2)]),
         ("PRIMARY KEY (record_id=? AND system_id=?)",),
     ),
-    "far ids of records": ((), lambda db: books.far_ids(db, 2, [1]), ("PRIMARY KEY (system_id=? AND record_id=?)",)),
+    "far ids of records": ((), lambda db: xrefs.far_ids(db, 2, [1]), ("PRIMARY KEY (system_id=? AND record_id=?)",)),
     "records bound to far ids": (
         (),
-        lambda db: books.bound_to(db, 1, 2, "item", ["far-1"]),
+        lambda db: xrefs.bound_to(db, 1, 2, "item", ["far-1"]),
         ("(company_id=? AND system_id=? AND kind=? AND far_id=?)",),
     ),
     "what a system calls keys": (
         (),
-        lambda db: books.far_ids_of_keys(db, 1, 2, ["item:SKU-1"]),
+        lambda db: xrefs.far_ids_of_keys(db, 1, 2, ["item:SKU-1"]),
         (NUMBERED, "PRIMARY KEY (system_id=? AND record_id=?)"),
     ),
     "what was seen before": (
@@ -173,4 +173,4 @@ def _fill(db: Connection) -> None:
     db.execute("INSERT INTO landscapes (landscape_id, digest, content, seen_at) VALUES (1, '', '', 0)")
     db.executemany("INSERT INTO systems (system_id, name, since) VALUES (?, ?, 0)", [(1, "erp"), (2, "wms")])
     db.execute("INSERT INTO flows (flow_id, name) VALUES (1, 'items')")
-    books.insert_records(db, 1, [books.Record(1, "item", "SKU-1", {"sku": "SKU-1"})])
+    books.insert_records(db, 1, [books.Record(1, "item", "SKU-1", fields={"sku": "SKU-1"})])

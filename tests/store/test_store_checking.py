@@ -28,8 +28,8 @@ def fill(db: Connection) -> None:
     raw = payloads.put(db, b'{"number": "SO-1001"}' * 400)
     for record_id in (1, 2, 3):
         db.execute(
-            "INSERT INTO records (record_id, company_id, kind, number, fields, origins, changed_at) "
-            "VALUES (?, 1, 'order', ?, '{}', '{}', ?)",
+            "INSERT INTO records (record_id, company_id, kind, number, origins, changed_at) "
+            "VALUES (?, 1, 'order', ?, '{}', ?)",
             (record_id, f"SO-{record_id}", AT),
         )
         db.execute("INSERT INTO lanes VALUES (?, 1, 1, ?)", (record_id, f"order:SO-{record_id}"))
@@ -47,8 +47,8 @@ def fill(db: Connection) -> None:
     ):
         db.execute(
             "INSERT INTO messages (message_id, company_id, event_id, target_id, lane_id, flow_id, record_id, state, "
-            "is_head, due_at, lease_no, stake, currency, accepted_at, state_at) "
-            "VALUES (?, 1, ?, 1, ?, 1, ?, ?, ?, ?, 1, 700, 'USD', ?, ?)",
+            "is_head, due_at, lease_no, tries, stake, currency, accepted_at, state_at) "
+            "VALUES (?, 1, ?, 1, ?, 1, ?, ?, ?, ?, 1, 1, 700, 'USD', ?, ?)",
             (message_id, lane_id, lane_id, lane_id, state, is_head, AT, AT + message_id, AT),
         )
         db.execute(
@@ -115,7 +115,7 @@ def test_a_whole_store_has_no_problems(filled: Store) -> None:
             "totals of company 1, flow 1, system 1, held are off by -1 messages, -700 of its minor units of USD",
         ),
         ("DELETE FROM waits", "states", "message 3 is held and waits for nothing"),
-        ("DELETE FROM attempts", "states", "message 5 is leased without an attempt on record"),
+        ("UPDATE messages SET tries = 0", "states", "message 5 is leased without a try that counts"),
         (
             "UPDATE messages SET pinned_id = 1 WHERE message_id = 2",
             "references",
@@ -127,6 +127,11 @@ def test_a_whole_store_has_no_problems(filled: Store) -> None:
             "event 2 names a landscape that does not exist",
         ),
         ("DELETE FROM payloads", "references", "events row 1 names a row of payloads that does not exist"),
+        (
+            "UPDATE records SET content_id = 77 WHERE record_id = 2",
+            "references",
+            "records row 2 names a row of payloads that does not exist",
+        ),
         ("UPDATE payloads SET content = x'00'", "contents", "payload 1 is not what was stored"),
     ],
 )

@@ -65,7 +65,9 @@ def settle(
         tally = Tally(context.routes.company_id)
         outcome = unknown_outcome(claimed, State.DONE if delivered else State.READY, Reason.SETTLED, "settled")
         if delivered:
-            outcome.far_id, outcome.asked = delivered, tried.content if tried else {}
+            outcome.far_id = delivered
+            if tried:
+                outcome.asked, outcome.asked_id = tried.content, tried.content_id
             outcome.present = not (tried and tried.removes)
             outcome.outcome = "settled_delivered"
         else:

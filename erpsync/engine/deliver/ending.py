@@ -156,6 +156,10 @@ def outcome_of(claimed: Claimed, after: State, reason: Reason, outcome: str) -> 
         after=after,
         reason=reason,
         outcome=outcome,
+        try_no=claimed.tries,
+        of_generation=claimed.generation,
+        worker_id=claimed.worker_id,
+        claimed_at=claimed.claimed_at,
     )
 
 

@@ -21,7 +21,7 @@ from erpsync.engine.deliver.leaving import Asks, Leaving, Planner
 from erpsync.engine.deliver.pace import Pace
 from erpsync.engine.deliver.sending import MARGIN, Sender
 from erpsync.engine.routes import Route
-from erpsync.store import books, claims, systems
+from erpsync.store import claims, systems, xrefs
 from erpsync.store.claimed import Claimed, load_claimed
 from erpsync.store.claims import Share, Wanted
 from erpsync.store.connection import Connection
@@ -237,7 +237,7 @@ class Feeder:
                     if (route := routes.by_flow(message.flow_id, target_id)) is not None and message.pinned is None:
                         wanted[message.message_id] = building.parent_keys(message, route)
                 keys = {key for keys in wanted.values() for key in keys}
-                there = books.far_ids_of_keys(db, routes.company_id, target_id, keys) if keys else {}
+                there = xrefs.far_ids_of_keys(db, routes.company_id, target_id, keys) if keys else {}
                 for message in messages:
                     mine = {key: there[key] for key in wanted[message.message_id] if key in there}
                     found.append((message, mine))

@@ -10,7 +10,7 @@ from erpsync.domain.messages import Reason, State, Wait
 from erpsync.engine.batching import Batch
 from erpsync.engine.context import Context
 from erpsync.engine.deliver import parents
-from erpsync.store import books, cases, outcomes, systems
+from erpsync.store import books, cases, outcomes, systems, xrefs
 from erpsync.store.cases import Case
 from erpsync.store.connection import Connection
 from erpsync.store.outcomes import Finished, Outcome
@@ -93,7 +93,7 @@ def _see_to_parents(db: Connection, context: Context, ended: Ended, tally: Tally
     company_id = context.routes.company_id
     if ended.lacks:
         _believe_the_target(db, context, o.target_id, ended.lacks)
-    there = books.far_ids_of_keys(db, company_id, o.target_id, wanted)
+    there = xrefs.far_ids_of_keys(db, company_id, o.target_id, wanted)
     missing = [key for key in wanted if key not in there]
     o.waits = [(reason, on) for reason, on in o.waits if on not in there]
     if not missing and not o.waits:
@@ -124,7 +124,7 @@ def _believe_the_target(db: Connection, context: Context, target_id: int, keys: 
         kind, _, number = key.partition(":")
         record = books.records_named(db, context.routes.company_id, kind, [number]).get(number)
         if record is not None:
-            books.unbind(db, target_id, record.record_id)
+            xrefs.unbind(db, target_id, record.record_id)
             books.write_pictures(db, target_id, [(record.record_id, books.Picture(present=False))])
 
 

@@ -23,7 +23,10 @@ from erpsync.store.tries import Begun, begin
 
 @dataclass(slots=True)
 class Leaving:
-    """A try that is ready to go. ``asked`` is what its bytes ask the target to hold; ``begun_at``: when it was put on record."""
+    """A try that is ready to go. ``asked`` is what its bytes ask the target to hold; ``begun_at``: when it was put on record.
+
+    ``body_id`` and ``asked_id``: where its bytes and what they ask are stored; None: they will be when it is put on record.
+    """
 
     found: Found
     route: Route
@@ -31,6 +34,8 @@ class Leaving:
     asked: Fields
     generation: int
     creates: bool
+    body_id: int | None = None
+    asked_id: int | None = None
     begun_at: datetime | None = None
 
     @property
@@ -111,7 +116,16 @@ class Planner:
             generation += 1  # other content must not go under the same key
             item = replace(item, once_key=self._context.once_key(claimed.message_id, generation))
             prepared = adapter.prepare(item)
-        return Leaving(found, route, prepared, ready.asked, generation, creates=not item.far_id)
+        return Leaving(
+            found,
+            route,
+            prepared,
+            ready.asked,
+            generation,
+            creates=not item.far_id,
+            body_id=claimed.last_body_id if prepared.body == claimed.last_body else None,
+            asked_id=claimed.record.content_id if ready.asked is claimed.record.fields else None,
+        )
 
     def _key_is_forgotten(self, claimed: Claimed, route: Route) -> bool:
         """Whether an open try is older than the target remembers its key."""
@@ -136,10 +150,18 @@ class Planner:
                 far_id=one.prepared.far_id,
                 far_revision=one.prepared.far_revision,
                 takes_ms=takes[one.route.target],
+                try_no=one.claimed.tries,
+                worker_id=one.claimed.worker_id,
+                claimed_at=one.claimed.claimed_at,
+                body_id=one.body_id,
+                content_id=one.asked_id,
             )
             for one in leaving
         ]
-        return begin(db, tries, landscape_id=self._context.routes.names.landscape_id, now=self._context.now_ms)
+        ours = begin(db, tries, landscape_id=self._context.routes.names.landscape_id, now=self._context.now_ms)
+        for one, begun in zip(leaving, tries, strict=True):
+            one.asked_id = begun.content_id
+        return ours
 
     def _takes_ms(self, route: Route) -> int:
         return int(self._context.system(route.target).limits.deadline / timedelta(milliseconds=1))
@@ -168,4 +190,13 @@ def _repeat(claimed: Claimed, route: Route) -> Leaving:
         once_key=pinned.once_key,
         far_revision=pinned.far_revision,
     )
-    return Leaving(Found(claimed), route, prepared, pinned.content, claimed.generation, creates=not pinned.far_id)
+    return Leaving(
+        Found(claimed),
+        route,
+        prepared,
+        pinned.content,
+        claimed.generation,
+        creates=not pinned.far_id,
+        body_id=pinned.body_id,
+        asked_id=pinned.content_id,
+    )

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 from erpsync.engine.context import Context
 from erpsync.engine.intake.offering import Change, offer_changes_to
 from erpsync.store import books, cases, letters, messages
-from erpsync.store.books import far_ids_of_keys
 from erpsync.store.cases import Case
 from erpsync.store.connection import Connection
 from erpsync.store.messages import has_open_message, release_waits_for
 from erpsync.store.totals import Tally
+from erpsync.store.xrefs import far_ids_of_keys
 
 
 def fetch(

@@ -104,6 +104,8 @@ class Sender:
         picture = replace(
             known,
             fields=holds,
+            content_id=None,
+            packed=None,
             present=True,
             far_revision=revision.text if revision else known.far_revision,
             far_order=revision.order if revision else known.far_order,
@@ -169,7 +171,7 @@ class Sender:
         outcome = outcome_of(claimed, State.DONE, reason, reason)
         outcome.far_id = far_id
         outcome.present = not claimed.record.removed or bool(holds)  # out of use over there is still there
-        outcome.holds, outcome.asked = holds, asked
+        outcome.holds, outcome.asked, outcome.asked_id = holds, asked, leaving.asked_id
         if revision is not None:
             outcome.far_revision, outcome.far_order = revision.text, revision.order
         evidence(outcome, receipt)

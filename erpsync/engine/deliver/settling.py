@@ -117,7 +117,7 @@ class Settler:
         reason = Reason.UPDATED if tried.far_id else Reason.CREATED
         outcome = unknown_outcome(claimed, State.DONE, reason, "settled")
         outcome.far_id, outcome.present = found.far_id or claimed.far_id, True
-        outcome.holds, outcome.asked = found.holds, tried.content
+        outcome.holds, outcome.asked, outcome.asked_id = found.holds, tried.content, tried.content_id
         if found.far_revision is not None:
             outcome.far_revision, outcome.far_order = found.far_revision.text, found.far_revision.order
         return outcome

@@ -13,7 +13,7 @@ from erpsync.engine.intake.offering import offer_changes
 from erpsync.engine.intake.page import Applied, Page, open_page
 from erpsync.engine.intake.refusing import told_again, unreadable
 from erpsync.engine.routes import Routes
-from erpsync.store import books, cursors, events, payloads
+from erpsync.store import books, cursors, events, xrefs
 from erpsync.store.connection import Connection
 from erpsync.store.messages import release_waits_for
 
@@ -86,8 +86,7 @@ def _decide(page: Page, batch: Sequence[Incoming]) -> None:
 def _write(page: Page) -> None:
     """Write what the page changes: contents, records, events, pictures, cross-references, duplicate keys."""
     db, company_id = page.db, page.routes.company_id
-    if page.rows:
-        _write_contents(page)
+    _write_contents(page)
     books.insert_records(db, company_id, list(page.fresh.values()))
     old = [record for record_id, record in page.touched.items() if record_id not in page.fresh]
     books.update_records(db, old)
@@ -101,21 +100,22 @@ def _write(page: Page) -> None:
     for event_id, verdict, detail, record_id in page.verdicts:
         events.set_verdict(db, event_id, verdict, detail=detail, record_id=record_id)
     books.write_pictures(db, page.system_id, page.repainted.items())
-    books.bind(db, company_id, page.system_id, page.bindings, now=page.now)
-    bound = [page.by_id[record_id].key for record_id, _, _ in page.bindings]
+    xrefs.bind(db, company_id, page.bindings, now=page.now)
+    bound = [page.by_id[binding.record_id].key for binding in page.bindings]
     release_waits_for(db, page.system_id, bound, page.tally, now=page.now)  # this system has it: what waited may go
     events.remember_seen(db, company_id, page.system_id, page.seen, now=page.now)
     events.count_repeats(db, page.repeats, now=page.now)
 
 
 def _write_contents(page: Page) -> None:
-    """Raw and canonical contents, once each; the events point at them."""
+    """Raw and canonical contents, once each: events, records and pictures point at them."""
     contents: dict[bytes, bytes] = {}
     for _, inc in page.rows:
         contents[inc.raw_hash] = inc.raw
         if inc.canonical:
             contents[inc.content_hash] = inc.canonical
-    ids = payloads.put_hashed(page.db, contents)
+    holders = (*page.fresh.values(), *page.touched.values(), *page.repainted.values())
+    ids = books.keep_contents(page.db, holders, others=contents)
     for row, inc in page.rows:
         row.raw_id = ids[inc.raw_hash]
         row.canonical_id = ids[inc.content_hash] if inc.canonical else None

@@ -13,7 +13,7 @@ from erpsync.engine.intake.apply import apply
 from erpsync.engine.intake.incoming import receive
 from erpsync.engine.intake.reading import PullReport
 from erpsync.errors import CallError
-from erpsync.store import books
+from erpsync.store import xrefs
 
 
 @dataclass(frozen=True)
@@ -73,4 +73,4 @@ def _far_ids(context: Context, system: str, kind: str, numbers: Collection[str])
     names = context.routes.names
     with context.store.read() as db:
         keys = [f"{kind_named(kind).name}:{number}" for number in numbers]
-        return books.far_ids_of_keys(db, names.company_id, names.systems[system], keys)
+        return xrefs.far_ids_of_keys(db, names.company_id, names.systems[system], keys)

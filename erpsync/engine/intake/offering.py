@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from erpsync.domain.kinds import Supersedes
 from erpsync.domain.ownership import differs
 from erpsync.engine.routes import Route, Routes
-from erpsync.store import books
+from erpsync.store import books, xrefs
 from erpsync.store.books import Picture, Record
 from erpsync.store.connection import Connection, moment
 from erpsync.store.offers import Offer, offer
@@ -89,7 +89,7 @@ def _for_routes(
     offers = []
     for route in among:
         held = books.pictures(db, route.target_id, known) if known else {}
-        bound = books.far_ids(db, route.target_id, known) if known else {}
+        bound = xrefs.far_ids(db, route.target_id, known) if known else {}
         for change, record, lane_key, (stake, currency), is_off in facts:
             record_id = record.record_id
             if not _needs(route, record, held.get(record_id)):

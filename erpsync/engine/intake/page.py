@@ -15,13 +15,14 @@ from erpsync.domain.kinds import Kind
 from erpsync.engine.intake.incoming import Incoming
 from erpsync.engine.intake.offering import Change
 from erpsync.engine.routes import Routes
-from erpsync.store import books, cases, events
+from erpsync.store import books, cases, events, xrefs
 from erpsync.store.books import Picture, Record
 from erpsync.store.cases import Case
 from erpsync.store.connection import Connection
 from erpsync.store.events import EventRow
 from erpsync.store.messages import open_tries
 from erpsync.store.totals import Tally
+from erpsync.store.xrefs import Binding
 
 _HEALED_BY_TELLING = ("contract_violation", "unknown_key")
 
@@ -66,7 +67,7 @@ class Page:
     fresh: dict[int, Record] = field(default_factory=dict)
     touched: dict[int, Record] = field(default_factory=dict)
     repainted: dict[int, Picture] = field(default_factory=dict)
-    bindings: list[tuple[int, str, str]] = field(default_factory=list)
+    bindings: list[Binding] = field(default_factory=list)
     seen: list[tuple[str, bytes, int]] = field(default_factory=list)
     repeats: list[int] = field(default_factory=list)
     verdicts: list[tuple[int, str, str, int | None]] = field(default_factory=list)
@@ -159,7 +160,7 @@ def open_page(db: Connection, routes: Routes, system: str, batch: Sequence[Incom
     company_id, system_id, kind = routes.company_id, routes.names.systems[system], batch[0].kind
     far_ids = [inc.far_id for inc in batch if inc.far_id]
     numbers = {inc.number for inc in batch if inc.number}
-    bound = books.bound_to(db, company_id, system_id, kind.name, far_ids) if far_ids else {}
+    bound = xrefs.bound_to(db, company_id, system_id, kind.name, far_ids) if far_ids else {}
     records = books.records_named(db, company_id, kind.name, numbers)
     by_id = {record.record_id: record for record in records.values()}
     if missing := set(bound.values()) - set(by_id):
@@ -180,7 +181,7 @@ def open_page(db: Connection, routes: Routes, system: str, batch: Sequence[Incom
         records=records,
         by_id=by_id,
         pictures=books.pictures(db, system_id, by_id) if by_id else {},
-        far=books.far_ids(db, system_id, by_id) if by_id else {},
+        far=xrefs.far_ids(db, system_id, by_id) if by_id else {},
         bound=bound,
         tries=open_tries(db, system_id, by_id) if reached else {},
         gone=events.held_removals(db, company_id, system_id, kind.name, numbers) if numbers else set(),

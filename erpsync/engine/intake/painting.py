@@ -7,8 +7,9 @@ from erpsync.domain.ownership import without_gone_lines
 from erpsync.engine.intake.incoming import Incoming
 from erpsync.engine.intake.offering import Change
 from erpsync.engine.intake.page import Page
-from erpsync.store import books
+from erpsync.store import xrefs
 from erpsync.store.books import Picture, Record
+from erpsync.store.xrefs import Binding
 
 
 def new_record(page: Page, inc: Incoming) -> Record:
@@ -25,13 +26,8 @@ def paint(page: Page, record: Record, inc: Incoming, seen: Fields) -> None:
     """The picture after what was told: ``seen`` are the fields that differ from it."""
     picture = page.pictures.get(record.record_id)
     if picture is None or not picture.present:
-        picture = Picture(fields=dict(seen))
-        picture.packed = inc.canonical.decode() if seen is inc.fields else ""
-    else:
-        picture.fields.update(seen)
-        picture.packed = ""
-    if None in picture.fields.values():
-        picture.fields, picture.packed = without_gone_lines(picture.fields), ""
+        picture = Picture()
+    _hold(picture, seen, inc)
     if picture.asked:
         for name in seen:
             picture.asked.pop(name, None)
@@ -48,25 +44,31 @@ def repaint(page: Page, record: Record, inc: Incoming, picture: Picture) -> None
     page.repainted[record_id] = picture
     if inc.far_id and picture.present and page.far.get(record_id) != inc.far_id:
         if record_id in page.far:
-            books.unbind(page.db, page.system_id, record_id)
+            xrefs.unbind(page.db, page.system_id, record_id)
         page.far[record_id] = inc.far_id
         page.bound[inc.far_id] = record_id
-        page.bindings.append((record_id, page.kind.name, inc.far_id))
+        page.bindings.append(Binding(page.system_id, record_id, page.kind.name, inc.far_id))
 
 
 def accept(page: Page, record: Record, inc: Incoming, told: Fields) -> None:
     """Take these fields of what was told into the record, told by this page's system now."""
     record.removed = False
     if not record.fields:
-        record.fields, record.origins = dict(told), {"": (page.system_id, page.now)}
-        record.packed = inc.canonical.decode() if told is inc.fields else ""
+        record.origins = {"": (page.system_id, page.now)}
     else:
-        record.fields.update(told)
         record.origins.update(dict.fromkeys(told, (page.system_id, page.now)))
-        record.packed = ""
-    if None in record.fields.values():
-        record.fields, record.packed = without_gone_lines(record.fields), ""
+    if _hold(record, told, inc):
         record.origins = {name: origin for name, origin in record.origins.items() if not name or name in record.fields}
+
+
+def _hold(holder: Record | Picture, told: Fields, inc: Incoming) -> bool:
+    """Have what was told besides what is held already; true where lines are gone with it."""
+    fields = {**holder.fields, **told}
+    whole = without_gone_lines(fields) if None in fields.values() else fields
+    # Where all of it was told just now, its content is that of the event.
+    as_told = len(whole) == len(inc.fields) and whole == inc.fields
+    holder.hold(whole, packed=(inc.content_hash, inc.canonical) if as_told else None)
+    return whole is not fields
 
 
 def touch(page: Page, record: Record, inc: Incoming, event_id: int) -> None:

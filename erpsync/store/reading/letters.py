@@ -32,22 +32,26 @@ class Around:
 def around(db: Connection, message_id: int) -> Around:
     """What a message's document says now, what its target holds, and what its last try asked for."""
     row = db.execute(
-        "SELECT r.fields, p.fields, p.present, x.far_id, (SELECT a.content FROM attempts a WHERE a.message_id = m.message_id "
-        "AND a.what = 'write' ORDER BY a.attempt_id DESC LIMIT 1), own.content FROM messages m JOIN records r ON r.record_id = m.record_id "
+        "SELECT rc.content, pc.content, p.present, x.far_id, "
+        "(SELECT content FROM attempts a LEFT JOIN payloads ON payload_id = a.content_id "
+        "WHERE a.message_id = m.message_id AND a.what = 'write' ORDER BY a.attempt_id DESC LIMIT 1), "
+        "own.content "
+        "FROM messages m JOIN records r ON r.record_id = m.record_id LEFT JOIN payloads rc ON rc.payload_id = r.content_id "
         "LEFT JOIN pictures p ON p.record_id = m.record_id AND p.system_id = m.target_id "
+        "LEFT JOIN payloads pc ON pc.payload_id = p.content_id "
         "LEFT JOIN xrefs x ON x.system_id = m.target_id AND x.record_id = m.record_id "
         "LEFT JOIN payloads own ON own.payload_id = m.own_id WHERE m.message_id = ?",
         (message_id,),
     ).fetchone()
-    record: Fields = json.loads(row[0])
+    record = _flat(row[0]) or {}
     if row[5]:
-        record = _flat(bytes(row[5]).decode(errors="replace")) or record
-    return Around(record, json.loads(row[1]) if row[1] and row[2] else None, row[3], _flat(row[4]))
+        record = _flat(row[5]) or record
+    return Around(record, (_flat(row[1]) or {}) if row[2] else None, row[3], _flat(row[4]))
 
 
-def _flat(text: str | None) -> Fields | None:
+def _flat(content: bytes | None) -> Fields | None:
     try:
-        found = json.loads(text or "")
+        found = json.loads(bytes(content or b"").decode(errors="replace"))
     except ValueError:
         return None
     return found if isinstance(found, dict) else None
