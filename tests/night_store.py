@@ -207,13 +207,22 @@ class Night:
         return message_id
 
     def attempt(
-        self, message_id: int, *, ago: float, outcome: str, seconds: float = 0.19, body: bytes = b"", **more: object
+        self,
+        message_id: int,
+        *,
+        ago: float,
+        outcome: str,
+        seconds: float = 0.19,
+        body: bytes = b"",
+        content: str = "",
+        **more: object,
     ) -> int:
-        """A try of a message."""
+        """A try of a message: what was sent, and what that asked the target to hold."""
         lease = self._write(
             lambda db: db.execute("SELECT count(*) + 1 FROM attempts WHERE message_id = ?", (message_id,)).fetchone()[0]
         )
         body_id = self._write(lambda db: payloads.put(db, body)) if body else None
+        content_id = self._write(lambda db: payloads.put(db, content.encode())) if content else None
         return self._insert(
             "attempts",
             message_id=message_id,
@@ -225,6 +234,7 @@ class Night:
             took_us=int(seconds * 1_000_000),
             outcome=outcome,
             body_id=body_id,
+            content_id=content_id,
         )
 
     def exception(self, kind: str, subject: str, *, ago: float = 30, stake: int = 0, **more: object) -> int:

@@ -143,13 +143,8 @@ def records_by_id(db: Connection, record_ids: Iterable[int]) -> dict[int, Record
     return {record.record_id: record for record in map(_record, rows)}
 
 
-def next_record_id(db: Connection) -> int:
-    """The first id not taken; true until this transaction ends."""
-    return int(db.execute("SELECT COALESCE(max(record_id), 0) + 1 FROM records").fetchone()[0])
-
-
 def insert_records(db: Connection, company_id: int, records: Sequence[Record]) -> None:
-    """Write new records; their ids were taken from ``next_record_id``."""
+    """Write new records; their ids were taken from ``events.next_ids``."""
     keep_contents(db, records)
     insert_rows(
         db,

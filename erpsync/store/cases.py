@@ -9,7 +9,10 @@ from dataclasses import dataclass, field
 from erpsync.domain.exceptions import EXCEPTION_KINDS
 from erpsync.store.connection import Connection
 
-ANY_OPEN = "SELECT 1 FROM exceptions WHERE state = 'open' AND company_id = ? AND kind = ? LIMIT 1"
+ANY_OPEN = (
+    "SELECT j.value FROM json_each(?) j WHERE EXISTS "
+    "(SELECT 1 FROM exceptions WHERE state = 'open' AND company_id = ? AND kind = j.value)"
+)
 OPEN_SUBJECTS = (
     "SELECT DISTINCT subject FROM exceptions WHERE state = 'open' AND company_id = ? AND kind = ? "
     "AND subject IN (SELECT value FROM json_each(?))"
@@ -98,10 +101,9 @@ def open_subjects(
 ) -> set[tuple[str, str]]:
     """Which of these subjects have an open case of which of these kinds: (kind, subject)."""
     found: set[tuple[str, str]] = set()
-    for kind in kinds:
-        if db.execute(ANY_OPEN, (company_id, kind)).fetchone():
-            rows = db.execute(OPEN_SUBJECTS, (company_id, kind, json.dumps(list(subjects))))
-            found.update((kind, str(subject)) for (subject,) in rows)
+    for (kind,) in db.execute(ANY_OPEN, (json.dumps(list(kinds)), company_id)).fetchall():
+        rows = db.execute(OPEN_SUBJECTS, (company_id, kind, json.dumps(list(subjects))))
+        found.update((kind, str(subject)) for (subject,) in rows)
     return found
 
 

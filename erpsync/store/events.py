@@ -42,9 +42,12 @@ class EventRow:
     mapping_hash: str = ""
 
 
-def next_event_id(db: Connection) -> int:
-    """The first id not taken; true until this transaction ends."""
-    return int(db.execute("SELECT COALESCE(max(event_id), 0) + 1 FROM events").fetchone()[0])
+def next_ids(db: Connection) -> tuple[int, int]:
+    """The first ids of events and of records that are not taken; true until this transaction writes some."""
+    event_id, record_id = db.execute(
+        "SELECT (SELECT COALESCE(max(event_id), 0) + 1 FROM events), (SELECT COALESCE(max(record_id), 0) + 1 FROM records)"
+    ).fetchone()
+    return int(event_id), int(record_id)
 
 
 def insert_events(
@@ -98,16 +101,14 @@ def remember_seen(
     )
 
 
-def held_removals(db: Connection, company_id: int, system_id: int, kind: str, numbers: Iterable[str]) -> set[str]:
-    """Those of the numbers whose removal waits for a person."""
-    start = f"gone:{kind}:"
-    known = seen_before(db, company_id, system_id, [start + number for number in numbers])
-    return {key.removeprefix(start) for key in known}
+def removal_key(kind: str, number: str) -> str:
+    """The duplicate key of a removal that waits for a person."""
+    return f"gone:{kind}:{number}"
 
 
 def let_go(db: Connection, company_id: int, system_id: int, kind: str, numbers: Iterable[str], *, why: str) -> None:
     """Held removals of these wait for nobody any more; told again, they are new."""
-    keys = json.dumps([f"gone:{kind}:{number}" for number in numbers])
+    keys = json.dumps([removal_key(kind, number) for number in numbers])
     which = "FROM seen WHERE company_id = ? AND system_id = ? AND dup_key IN (SELECT value FROM json_each(?))"
     db.execute(
         f"UPDATE events SET verdict = 'stale', detail = ? WHERE verdict = 'held' AND event_id IN (SELECT event_id {which})",

@@ -7,7 +7,6 @@ a later one clears is written as cleared. Rule: a lane with unfinished messages 
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -15,11 +14,11 @@ from typing import NamedTuple
 from erpsync.domain.messages import Reason, State
 from erpsync.store import cases
 from erpsync.store.connection import Connection
-from erpsync.store.rows import insert_rows, update_rows
+from erpsync.store.rows import insert_numbered, insert_rows, update_rows
 from erpsync.store.schema import OPEN
 from erpsync.store.totals import Tally
 
-LANES_KNOWN = "SELECT lane_key, lane_id FROM lanes WHERE company_id = ? AND target_id = ? AND lane_key IN (SELECT value FROM json_each(?))"
+LANES_KNOWN = "SELECT target_id, lane_key, lane_id FROM lanes WHERE company_id = ? AND lane_key IN (SELECT value FROM json_each(?))"
 OPEN_OF_LANES = (
     "SELECT lane_id, message_id, record_id, target_id, flow_id, state, stake, currency, is_head, pinned_id IS NOT NULL FROM messages "
     f"INDEXED BY messages_lane WHERE state IN {OPEN} AND lane_id IN (SELECT value FROM json_each(?)) ORDER BY lane_id, message_id"
@@ -134,21 +133,14 @@ def _lanes(
     db: Connection, company_id: int, offers: Iterable[Offer]
 ) -> tuple[dict[tuple[int, str], int], dict[int, list[_Message]]]:
     """The lane of each (target, key), made where it is new, and what stands in those that were there."""
-    wanted: dict[int, dict[str, None]] = defaultdict(dict)
-    for o in offers:
-        wanted[o.target_id][o.lane_key] = None
-    found: dict[tuple[int, str], int] = {}
-    missing: list[tuple[int, str]] = []
-    for target_id, keys in wanted.items():
-        there = dict(db.execute(LANES_KNOWN, (company_id, target_id, json.dumps(list(keys)))).fetchall())
-        found.update({(target_id, key): lane_id for key, lane_id in there.items()})
-        missing += [(target_id, key) for key in keys if key not in there]
+    wanted = dict.fromkeys((o.target_id, o.lane_key) for o in offers)
+    keys = json.dumps(list({key for _, key in wanted}))
+    there = {(target, key): lane_id for target, key, lane_id in db.execute(LANES_KNOWN, (company_id, keys)).fetchall()}
+    found = {lane: there[lane] for lane in wanted if lane in there}
     lines = _lines(db, found.values()) if found else {}
-    if missing:
-        (last_id,) = db.execute("SELECT COALESCE(max(lane_id), 0) FROM lanes").fetchone()
-        rows = [(last_id + n, company_id, target, key) for n, (target, key) in enumerate(missing, start=1)]
-        insert_rows(db, "lanes (lane_id, company_id, target_id, lane_key)", rows)
-        found.update({(target, key): lane_id for lane_id, _, target, key in rows})
+    if missing := [lane for lane in wanted if lane not in there]:
+        rows = [(company_id, target, key) for target, key in missing]
+        found.update(zip(missing, insert_numbered(db, "lanes (company_id, target_id, lane_key)", rows), strict=True))
     return found, lines
 
 

@@ -8,9 +8,9 @@ currency. ``company_id`` stands in every key.
 from __future__ import annotations
 
 from erpsync.store.tables_books import BOOKS
-from erpsync.store.tables_queue import DUE, OPEN, QUEUE
+from erpsync.store.tables_queue import DUE, LATE, OPEN, QUEUE
 
-__all__ = ["DUE", "FIRST", "OPEN"]
+__all__ = ["DUE", "FIRST", "LATE", "OPEN"]
 
 _NAMES: tuple[str, ...] = (
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",

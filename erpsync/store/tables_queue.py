@@ -7,6 +7,7 @@ from erpsync.domain.messages import MOVES, State
 _STATES = ", ".join(f"'{state}'" for state in State)
 OPEN = "('ready', 'leased', 'held', 'unknown', 'dead')"
 DUE = "('ready', 'leased')"
+LATE = "state = 'ready' AND (is_head = 0 OR due_at <> accepted_at)"
 
 _MOVES_ALLOWED = " OR ".join(
     f"(OLD.state = '{before}' AND NEW.state IN ({', '.join(repr(str(after)) for after in afters)}))"
@@ -20,7 +21,7 @@ QUEUE: tuple[str, ...] = (
         company_id INTEGER NOT NULL REFERENCES companies,
         target_id INTEGER NOT NULL REFERENCES systems,
         lane_key TEXT NOT NULL,
-        UNIQUE (company_id, target_id, lane_key)
+        UNIQUE (company_id, lane_key, target_id)
     ) STRICT""",
     # Company and target are its lane's, whose references hold them: a check of each here costs every row that is written.
     f"""CREATE TABLE messages (
@@ -59,11 +60,11 @@ QUEUE: tuple[str, ...] = (
     f"CREATE INDEX messages_due ON messages (target_id, flow_id, due_at) WHERE is_head = 1 AND state IN {DUE}",
     "CREATE INDEX messages_settling ON messages (target_id, due_at) WHERE is_head = 1 AND state = 'unknown'",
     "CREATE INDEX messages_leased ON messages (target_id) WHERE state = 'leased'",
-    f"CREATE INDEX messages_age ON messages (flow_id, target_id) WHERE state IN {OPEN}",
+    # What does not stand in the order in which it came: the rest of what is ready does so in messages_due.
+    f"CREATE INDEX messages_late ON messages (flow_id, target_id) WHERE {LATE}",
     "CREATE INDEX messages_dead ON messages (stake DESC, state_at) WHERE state = 'dead'",
     "CREATE INDEX messages_held ON messages (target_id, state_at) WHERE state = 'held'",
     "CREATE INDEX messages_record ON messages (record_id)",
-    "CREATE INDEX messages_event ON messages (event_id)",
     f"""CREATE TRIGGER messages_move BEFORE UPDATE OF state ON messages
         WHEN OLD.state <> NEW.state AND NOT ({_MOVES_ALLOWED})
         BEGIN SELECT RAISE(ABORT, 'message may not move so'); END""",

@@ -88,7 +88,7 @@ ACTS: dict[str, tuple[tuple[Act, ...], Act, tuple[str, ...]]] = {
     "offering into lanes where others stand": (
         (OFFERED,),
         OFFERED,
-        ("messages_lane (lane_id=?)", "sqlite_autoindex_lanes_1 (company_id=? AND target_id=? AND lane_key=?)"),
+        ("messages_lane (lane_id=?)", "sqlite_autoindex_lanes_1 (company_id=? AND lane_key=?)"),
     ),
     "freeing what waited for a document": (
         (),

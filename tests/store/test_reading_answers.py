@@ -19,6 +19,7 @@ from erpsync.store.reading.asked import Selection
 from erpsync.store.reading.line import MOST, line_behind
 from erpsync.store.reading.messages import MessageRow, messages
 from erpsync.store.reading.status import status
+from erpsync.store.reading.systems import standings
 from erpsync.store.reading.trace import find_subject
 from erpsync.store.store import Store
 
@@ -51,6 +52,35 @@ def test_the_line_behind_goes_through_lanes_and_parents(tmp_path: Path) -> None:
     assert line.count == 42  # 40 orders, the second revision of one, the shipment behind it; erp is another target
     assert line.stakes == (("USD", 40 * 100 + 5),)
     assert not line.more
+
+
+@given(
+    waiting=st.lists(
+        st.tuples(
+            st.sampled_from(["fresh", "tried", "leased", "behind", "dead", "done"]),
+            st.integers(min_value=1, max_value=500),
+            st.sampled_from(["items", "customers"]),
+        ),
+        max_size=12,
+    )
+)
+@settings(max_examples=25, deadline=None)
+def test_the_age_of_a_system_is_that_of_the_oldest_message_that_is_ready_or_leased(
+    waiting: list[tuple[str, int, str]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with Store.create(tmp_path_factory.mktemp("age") / "erpsync.db", now=NIGHT) as store:
+        night = Night(store)
+        night.message("item:HEAD", to="wms", state="dead", reason="refused", ago=900)
+        for n, (how, ago, flow) in enumerate(sorted(waiting, key=lambda one: -one[1])):
+            state = {"fresh": "ready", "tried": "ready", "behind": "ready"}.get(how, how)
+            later = {"due_at": night.at(-n)} if how in ("tried", "leased") else {}
+            lane = "item:HEAD" if how == "behind" else ""
+            night.message(f"{flow.removesuffix('s')}:{n}", to="wms", state=state, ago=ago, lane=lane, **later)
+        night.finish()
+        with store.read() as db:
+            (wms,) = standings(db, "main", now_ms=ms(NIGHT), names=["wms"])
+    due = [ago for how, ago, _ in waiting if how not in ("dead", "done")]
+    assert wms.oldest_due == (NIGHT - timedelta(minutes=max(due)) if due else None)
 
 
 def test_a_very_long_line_is_counted_up_to_its_bound(tmp_path: Path) -> None:

@@ -65,8 +65,7 @@ def apply(
 
 def _decide(page: Page, batch: Sequence[Incoming]) -> None:
     """Decide about each thing told, in order; what was sent with an id is known by it from then on."""
-    sent = [key for inc in batch if (key := inc.dup_key)]
-    known = events.seen_before(page.db, page.routes.company_id, page.system_id, sent) if sent else {}
+    known = page.known
     for inc in batch:
         key = inc.dup_key
         if inc.error:

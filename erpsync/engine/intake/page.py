@@ -41,8 +41,8 @@ class Applied:
 
 @dataclass(slots=True)
 class Page:
-    """The state of one page. ``fresh``: ids of its new records. ``troubled``: (kind, subject) of open cases it may heal; ``gone``:
-    numbers told here whose removal waits for a person."""
+    """The state of one page. ``fresh``: ids of its new records. ``troubled``: (kind, subject) of open cases it may heal; ``known``:
+    content hash and event of the duplicate keys told before; ``gone``: numbers told here whose removal waits for a person."""
 
     db: Connection
     routes: Routes
@@ -59,6 +59,7 @@ class Page:
     bound: dict[str, int]
     tries: dict[int, dict[str, object]]
     troubled: set[tuple[str, str]]
+    known: dict[str, tuple[bytes, int]]
     gone: set[str]
     next_event: int
     next_record: int
@@ -169,6 +170,10 @@ def open_page(db: Connection, routes: Routes, system: str, batch: Sequence[Incom
             records.setdefault(record.number, record)
     reached = bool(by_id) and routes.reaching(system, kind.name) is not None
     subjects = {*(f"{kind.name}:{number}" for number in numbers), *(record.key for record in by_id.values())}
+    removals = {events.removal_key(kind.name, number): number for number in numbers}
+    sent = [key for inc in batch if (key := inc.dup_key)]
+    known = events.seen_before(db, company_id, system_id, [*sent, *removals]) if sent or removals else {}
+    next_event, next_record = events.next_ids(db)
     return Page(
         db=db,
         routes=routes,
@@ -184,8 +189,9 @@ def open_page(db: Connection, routes: Routes, system: str, batch: Sequence[Incom
         far=xrefs.far_ids(db, system_id, by_id) if by_id else {},
         bound=bound,
         tries=open_tries(db, system_id, by_id) if reached else {},
-        gone=events.held_removals(db, company_id, system_id, kind.name, numbers) if numbers else set(),
+        known=known,
+        gone={number for key, number in removals.items() if key in known},
         troubled=cases.open_subjects(db, _HEALED_BY_TELLING, company_id=company_id, subjects=subjects),
-        next_event=events.next_event_id(db),
-        next_record=books.next_record_id(db),
+        next_event=next_event,
+        next_record=next_record,
     )

@@ -90,7 +90,7 @@ def _hold(
     system_id = routes.names.systems[system]
     keys = {f"gone:{kind.name}:{number}": (record_id, number) for record_id, number in gone.items()}
     before = events.seen_before(db, routes.company_id, system_id, keys)
-    first = events.next_event_id(db)
+    first, _ = events.next_ids(db)
     rows = [
         EventRow(
             event_id=first + n,

@@ -230,6 +230,8 @@ def currencies(db: Connection, company: int) -> list[str]:
 def messages_of_event(db: Connection, event_id: int) -> list[MessageRow]:
     """The messages an event gave rise to."""
     rows = db.execute(
-        f"SELECT {COLUMNS} FROM {TABLES} WHERE m.event_id = ? ORDER BY m.message_id", (event_id,)
+        f"SELECT {COLUMNS} FROM {TABLES} WHERE m.record_id = (SELECT record_id FROM events WHERE event_id = ?1) "
+        "AND m.event_id = ?1 ORDER BY m.message_id",
+        (event_id,),
     ).fetchall()
     return with_waits(db, [message_row(row) for row in rows])

@@ -9,14 +9,13 @@ from datetime import datetime
 from erpsync.store import workers
 from erpsync.store.connection import Connection, moment
 from erpsync.store.reading.selecting import company_id, moment_or_none
-from erpsync.store.schema import DUE, OPEN
+from erpsync.store.schema import DUE, LATE
 from erpsync.store.systems import systems
 
 _EDGES = (
     *(("ms_10", "0.01"), ("ms_30", "0.03"), ("ms_100", "0.1"), ("ms_300", "0.3")),
     *(("ms_1000", "1.0"), ("ms_3000", "3.0"), ("ms_10000", "10.0"), ("ms_more", "")),
 )
-_LOOKED_AT = 50
 Sums = tuple[tuple[str, int], ...]
 
 
@@ -107,21 +106,21 @@ def _totals(db: Connection, company: int) -> tuple[dict[int, dict[str, int]], di
 
 
 def _oldest_due(db: Connection, system_id: int, flows: list[int]) -> datetime | None:
-    """When the oldest due message was accepted, among the heads due first and the oldest of each flow."""
-    oldest = None
+    """When the oldest message that is ready or leased was accepted.
+
+    The head that is due first is the oldest of those that wait as they came; whoever has waited longer has been tried, or
+    stands behind another: those have an index of their own. Leased are no more than workers carry.
+    """
+    found = [db.execute("SELECT min(accepted_at) FROM messages WHERE state = 'leased' AND target_id = ?", (system_id,))]
     for flow_id in flows:
-        (first,) = db.execute(
-            f"SELECT min(accepted_at) FROM (SELECT accepted_at FROM messages WHERE is_head = 1 AND state IN {DUE} "
-            f"AND target_id = ? AND flow_id = ? ORDER BY due_at LIMIT {_LOOKED_AT})",
-            (system_id, flow_id),
-        ).fetchone()
-        (behind,) = db.execute(
-            f"SELECT min(accepted_at) FROM (SELECT accepted_at, state FROM messages WHERE flow_id = ? AND target_id = ? "
-            f"AND state IN {OPEN} ORDER BY message_id LIMIT {_LOOKED_AT}) WHERE state IN {DUE}",
-            (flow_id, system_id),
-        ).fetchone()
-        oldest = min((each for each in (oldest, first, behind) if each is not None), default=None)
-    return moment_or_none(oldest)
+        for condition, order in ((f"is_head = 1 AND state IN {DUE}", "due_at"), (LATE, "message_id")):
+            found.append(
+                db.execute(
+                    f"SELECT accepted_at FROM messages WHERE {condition} AND target_id = ? AND flow_id = ? ORDER BY {order} LIMIT 1",
+                    (system_id, flow_id),
+                )
+            )
+    return moment_or_none(min((row[0] for rows in found for row in rows if row[0] is not None), default=None))
 
 
 def _p95(db: Connection, company: int, system_id: int, *, now_ms: int) -> str | None:
