@@ -225,7 +225,7 @@ class HttpAdapter:
                 evidence = self._evidence(error.answer, seconds=evidence.seconds)
             told = plan.judge.failed(error, "write")
             return Receipt(number=prepared.number, far_id=prepared.far_id, evidence=evidence, error=told)
-        judged = plan.judge.judge(answer, "write", now=self._now())
+        judged = plan.judge.judge(answer, "write", now=answer.ended_at or self._now())
         evidence = self._evidence(answer, seconds=answer.seconds)
         receipt, unread = plan.writer.receipt(prepared, answer, judged, evidence)
         if unread and plan.one is not None and plan.spec.write is not None and plan.spec.write.read_back:

@@ -22,6 +22,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from erpsync import __version__
+from erpsync.adapters.deadlines import Deadlines
 from erpsync.config.landscape import Limits
 
 KEPT = 64 * 1024  # bytes of an answer that are evidence
@@ -69,6 +70,7 @@ class Transport:
     limits: Limits
     now: Callable[[], datetime]
     auth: tuple[tuple[str, str], ...] = ()
+    _deadlines: Deadlines = field(default_factory=Deadlines, init=False)
     _http: aiohttp.ClientSession | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
@@ -99,7 +101,7 @@ class Transport:
         answer: Answer | None = None
         try:
             async with (
-                asyncio.timeout_at(min(deadline, begun + self._connect + self._silence)) as limit,
+                self._deadlines.until(min(deadline, begun + self._connect + self._silence)) as limit,
                 self._opened().request(
                     method,
                     _url(self.origin, target),
@@ -111,7 +113,7 @@ class Transport:
                 ) as response,
             ):
                 answer = Answer(response.status, response.headers)
-                await self._read(response, answer, lambda: limit.reschedule(min(deadline, clock() + self._silence)))
+                await self._read(response, answer, lambda: limit.move(min(deadline, clock() + self._silence)))
         except aiohttp.ClientError as error:  # its time-outs too
             raise _told_apart(error, answer) from None
         except TimeoutError:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
+from erpsync.adapters.deadlines import Deadlines
 from erpsync.adapters.protocol import Receipt, Revision
 from erpsync.domain.document import flatten
 from erpsync.domain.flat import Fields
@@ -37,6 +38,7 @@ class Sender:
         self._planner = planner
         self._finisher = finisher
         self._reread = reread
+        self._deadlines = Deadlines()
 
     async def deliver(self, work: Leaving | Asks, gate: Gate) -> Ended | None:
         """Deliver one message. Its end is soon on record; at once where its system stops what waits, or said a conflict.
@@ -138,7 +140,8 @@ class Sender:
             async with gate:
                 if gate.is_closed or self._context.now() - leaving.begun_at > deadline:
                     return _unsent(claimed)  # it waited at the gate too long, or in vain: nothing of it was sent
-                async with asyncio.timeout(deadline.total_seconds()):
+                ends_at = asyncio.get_running_loop().time() + deadline.total_seconds()
+                async with self._deadlines.until(ends_at):
                     (receipt,) = await adapter.write([prepared])
             if receipt.error is None:
                 return await self._delivered(leaving, receipt)
