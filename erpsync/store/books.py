@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from erpsync.domain.flat import Fields
+from erpsync.domain.flat import Fields, packed, unpacked
 from erpsync.store import payloads
 from erpsync.store.connection import Connection
-from erpsync.store.rows import insert_rows, update_rows
+from erpsync.store.rows import insert_rows, write_rows
 
 Packed = tuple[bytes, bytes]
 """Hash and bytes of a content that is about to be stored."""
@@ -90,7 +91,7 @@ def keep_contents(
 
 def pack(fields: Fields) -> Packed:
     """Fields as a content."""
-    content = _encode(fields).encode()
+    content = packed(fields)
     return payloads.digest(content), content
 
 
@@ -101,46 +102,51 @@ def _origins(record: Record) -> str:
     return _encode(origins)
 
 
-_RECORD = "record_id, kind, number, content, removed, revision, changed_at, event_id, origins, content_id"
+RECORD = (
+    "record_id, kind, number, content, removed, revision, changed_at, event_id, origins, content_id"  # of ``record_of``
+)
 _RECORDS = "records LEFT JOIN payloads ON payload_id = content_id"
 
 
-def _unpacked(content: object) -> Fields:
-    found: Fields = json.loads(content) if content is not None else {}  # type: ignore[arg-type]  # a BLOB column
-    return found
+def _origins_of(text: str) -> dict[str, tuple[int, int]]:
+    if text.startswith('{"":[') and text.endswith("]}") and text.count(",") == 1:
+        system_id, since = text[5:-2].split(",")
+        return {"": (int(system_id), int(since))}
+    return {name: (system_id, since) for name, (system_id, since) in json.loads(text).items()}
 
 
-def _record(row: Sequence[object]) -> Record:
+def record_of(row: Sequence[Any]) -> Record:
+    """A record of its row: ``RECORD``, where ``content`` is that of its content_id."""
     return Record(
-        record_id=int(row[0]),  # type: ignore[call-overload]  # columns are typed by the schema (STRICT)
-        kind=str(row[1]),
-        number=str(row[2]),
-        fields=_unpacked(row[3]),
-        content_id=row[9],  # type: ignore[arg-type]  # as above
-        origins={name: (system_id, since) for name, (system_id, since) in json.loads(str(row[8])).items()},
+        record_id=row[0],
+        kind=row[1],
+        number=row[2],
+        fields=unpacked(row[3]) if row[3] is not None else {},
+        content_id=row[9],
+        origins=_origins_of(row[8]),
         removed=bool(row[4]),
-        revision=int(row[5]),  # type: ignore[call-overload]  # as above
-        changed_at=int(row[6]),  # type: ignore[call-overload]  # as above
-        event_id=row[7],  # type: ignore[arg-type]  # as above
+        revision=row[5],
+        changed_at=row[6],
+        event_id=row[7],
     )
 
 
 def records_named(db: Connection, company_id: int, kind: str, numbers: Iterable[str]) -> dict[str, Record]:
     """The records of a kind by number, as many of these as there are."""
     rows = db.execute(
-        f"SELECT {_RECORD} FROM {_RECORDS} WHERE company_id = ? AND kind = ? AND number IN (SELECT value FROM json_each(?))",
+        f"SELECT {RECORD} FROM {_RECORDS} WHERE company_id = ? AND kind = ? AND number IN (SELECT value FROM json_each(?))",
         (company_id, kind, json.dumps(list(numbers))),
     )
-    return {record.number: record for record in map(_record, rows)}
+    return {record.number: record for record in map(record_of, rows)}
 
 
 def records_by_id(db: Connection, record_ids: Iterable[int]) -> dict[int, Record]:
     """The records with these ids."""
     rows = db.execute(
-        f"SELECT {_RECORD} FROM {_RECORDS} WHERE record_id IN (SELECT value FROM json_each(?))",
+        f"SELECT {RECORD} FROM {_RECORDS} WHERE record_id IN (SELECT value FROM json_each(?))",
         (json.dumps(list(record_ids)),),
     )
-    return {record.record_id: record for record in map(_record, rows)}
+    return {record.record_id: record for record in map(record_of, rows)}
 
 
 def insert_records(db: Connection, company_id: int, records: Sequence[Record]) -> None:
@@ -168,7 +174,7 @@ _CHANGED = (
 def update_records(db: Connection, records: Sequence[Record]) -> None:
     """Write what changed in records that are there."""
     keep_contents(db, records)
-    update_rows(
+    write_rows(
         db,
         _CHANGED,
         [
@@ -181,39 +187,40 @@ def update_records(db: Connection, records: Sequence[Record]) -> None:
     )
 
 
-_PICTURE = "content, asked, present, far_revision, far_order, seen_at, content_id"
+PICTURE = "content, asked, present, far_revision, far_order, seen_at, content_id"  # of ``picture_of``
 
 
-def _picture(row: Sequence[object]) -> Picture:
+def picture_of(row: Sequence[Any]) -> Picture:
+    """A picture of its row: ``PICTURE``, where ``content`` is that of its content_id."""
     return Picture(
-        fields=_unpacked(row[0]),
-        content_id=row[6],  # type: ignore[arg-type]  # as above
-        asked=json.loads(str(row[1])) if row[1] else {},
+        fields=unpacked(row[0]) if row[0] is not None else {},
+        content_id=row[6],
+        asked=json.loads(row[1]) if row[1] else {},
         present=bool(row[2]),
-        far_revision=row[3],  # type: ignore[arg-type]  # columns are typed by the schema (STRICT)
-        far_order=row[4],  # type: ignore[arg-type]  # as above
-        seen_at=int(row[5]),  # type: ignore[call-overload]  # as above
+        far_revision=row[3],
+        far_order=row[4],
+        seen_at=row[5],
     )
 
 
 def pictures(db: Connection, system_id: int, record_ids: Iterable[int]) -> dict[int, Picture]:
     """What a system holds of these records, by record id."""
     rows = db.execute(
-        f"SELECT record_id, {_PICTURE} FROM pictures LEFT JOIN payloads ON payload_id = content_id "
+        f"SELECT record_id, {PICTURE} FROM pictures LEFT JOIN payloads ON payload_id = content_id "
         "WHERE system_id = ? AND record_id IN (SELECT value FROM json_each(?))",
         (system_id, json.dumps(list(record_ids))),
     )
-    return {int(row[0]): _picture(row[1:]) for row in rows}
+    return {int(row[0]): picture_of(row[1:]) for row in rows}
 
 
 def pictures_for(db: Connection, pairs: Sequence[tuple[int, int]]) -> dict[tuple[int, int], Picture]:
     """What systems hold, by (record id, system id)."""
     rows = db.execute(
-        f"SELECT record_id, system_id, {_PICTURE} FROM json_each(?) j JOIN pictures ON record_id = j.value ->> 0 "
+        f"SELECT record_id, system_id, {PICTURE} FROM json_each(?) j JOIN pictures ON record_id = j.value ->> 0 "
         "AND system_id = j.value ->> 1 LEFT JOIN payloads ON payload_id = content_id",
         (json.dumps(pairs),),
     )
-    return {(int(row[0]), int(row[1])): _picture(row[2:]) for row in rows}
+    return {(int(row[0]), int(row[1])): picture_of(row[2:]) for row in rows}
 
 
 _REPAINTED = (

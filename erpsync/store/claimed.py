@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 from erpsync.domain.flat import Fields
-from erpsync.store.books import Picture, Record, pictures_for, records_by_id
+from erpsync.store.books import PICTURE, RECORD, Picture, Record, picture_of, record_of
 from erpsync.store.connection import Connection
 
 
@@ -32,6 +32,7 @@ class Claimed:
     mends: bool
     worker_id: int | None
     claimed_at: int
+    _: KW_ONLY
     record: Record
     picture: Picture | None = None
     far_id: str = ""
@@ -59,39 +60,48 @@ class Pinned:
     begun_at: int
 
 
-_LOADED = (
-    *("message_id", "lease_no", "target_id", "flow_id", "lane_id", "tries", "generation", "conflicts", "accepted_at"),
-    *("event_id", "stake", "currency", "own_id", "unknown_since", "mends", "worker_id", "claimed_at"),
+def _columns(columns: str, alias: str, content: str) -> str:
+    """``RECORD`` or ``PICTURE`` of joined tables."""
+    return ", ".join(f"{content if name == 'content' else alias}.{name}" for name in columns.split(", "))
+
+
+_MESSAGE = (
+    "m.message_id, m.lease_no, m.target_id, m.flow_id, m.lane_id, m.tries, m.generation, m.conflicts, m.accepted_at, m.event_id, "
+    "m.stake, m.currency, m.own_id, m.unknown_since, m.mends, m.leased_by, m.state_at"
+)
+_OF_MESSAGE, _OF_RECORD = len(_MESSAGE.split(", ")), len(RECORD.split(", "))
+LOADED = (
+    f"SELECT {_MESSAGE}, {_columns(RECORD, 'r', 'rc')}, m.pinned_id, x.far_id, p.record_id, {_columns(PICTURE, 'p', 'pc')} "
+    "FROM json_each(?) j CROSS JOIN messages m ON m.message_id = j.value CROSS JOIN records r ON r.record_id = m.record_id "
+    "LEFT JOIN payloads rc ON rc.payload_id = r.content_id "
+    "LEFT JOIN xrefs x ON x.system_id = m.target_id AND x.record_id = m.record_id "
+    "LEFT JOIN pictures p ON p.record_id = m.record_id AND p.system_id = m.target_id "
+    "LEFT JOIN payloads pc ON pc.payload_id = p.content_id"
 )
 
 
 def load_claimed(db: Connection, message_ids: Sequence[int]) -> list[Claimed]:
     """All that is needed to build and send these messages, in the order given; read after the claim's commit."""
-    rows = db.execute(
-        "SELECT m.message_id, m.lease_no, m.target_id, m.flow_id, m.lane_id, m.tries, m.generation, m.conflicts, m.accepted_at, "
-        "m.event_id, m.stake, m.currency, m.own_id, m.unknown_since, m.mends, m.leased_by, m.state_at, m.record_id, m.pinned_id, x.far_id "
-        "FROM json_each(?) j JOIN messages m ON m.message_id = j.value "
-        "LEFT JOIN xrefs x ON x.system_id = m.target_id AND x.record_id = m.record_id",
-        (json.dumps(list(message_ids)),),
-    ).fetchall()
-    records = records_by_id(db, {row[17] for row in rows})
-    held = pictures_for(db, [(row[17], row[2]) for row in rows])
-    retried = [row[0] for row in rows if row[5] > 1]
-    tries = _earlier_tries(db, retried) if retried else {}
-    loaded = {}
-    for row in rows:
-        picture = held.get((row[17], row[2]))
+    loaded: dict[int, Claimed] = {}
+    retried = []
+    for row in db.execute(LOADED, (json.dumps(list(message_ids)),)).fetchall():
+        pinned_id, far_id, has_picture = row[_OF_MESSAGE + _OF_RECORD : _OF_MESSAGE + _OF_RECORD + 3]
+        picture = picture_of(row[_OF_MESSAGE + _OF_RECORD + 3 :]) if has_picture is not None else None
         gone = picture is not None and not picture.present  # what it was called there leads nowhere any more
         claimed = Claimed(
-            **dict(zip(_LOADED, row[:17], strict=True)),
-            record=records[row[17]],
+            *row[:_OF_MESSAGE],
+            record=record_of(row[_OF_MESSAGE : _OF_MESSAGE + _OF_RECORD]),
             picture=picture,
-            far_id="" if gone else row[19] or "",
-            pinned=_pinned(db, row[18]) if row[18] is not None else None,
+            far_id="" if gone else far_id or "",
+            pinned=_pinned(db, pinned_id) if pinned_id is not None else None,
         )
-        if (earlier := tries.get((claimed.message_id, claimed.generation))) is not None:
-            claimed.first_try_at, claimed.last_body, claimed.last_body_id = earlier
         loaded[claimed.message_id] = claimed
+        if claimed.tries > 1:
+            retried.append(claimed.message_id)
+    for (message_id, generation), earlier in (_earlier_tries(db, retried) if retried else {}).items():
+        claimed = loaded[message_id]
+        if claimed.generation == generation:
+            claimed.first_try_at, claimed.last_body, claimed.last_body_id = earlier
     return [loaded[message_id] for message_id in message_ids if message_id in loaded]
 
 

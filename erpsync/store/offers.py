@@ -14,7 +14,7 @@ from typing import NamedTuple
 from erpsync.domain.messages import Reason, State
 from erpsync.store import cases
 from erpsync.store.connection import Connection
-from erpsync.store.rows import insert_numbered, insert_rows, update_rows
+from erpsync.store.rows import insert_numbered, insert_rows, write_rows
 from erpsync.store.schema import OPEN
 from erpsync.store.totals import Tally
 
@@ -169,7 +169,7 @@ def _write_cleared(db: Connection, cleared: Sequence[_Message], tally: Tally, *,
             stake=m.stake,
             currency=m.currency,
         )
-    update_rows(db, _CLEARED, [(m.reason, m.by, now, m.message_id) for m in cleared])
+    write_rows(db, _CLEARED, [(m.reason, m.by, now, m.message_id) for m in cleared])
     if waited := [m.message_id for m in cleared if m.state == State.HELD]:
         db.execute("DELETE FROM waits WHERE message_id IN (SELECT value FROM json_each(?))", (json.dumps(waited),))
     troubled = cases.troubled_messages(db, [m.message_id for m in cleared])

@@ -19,7 +19,7 @@ def insert_rows(db: Connection, into: str, rows: Sequence[Sequence[object]], *, 
 
     ``into`` is the table with its columns (``seen (company_id, dup_key)``), ``conflict`` an ON CONFLICT clause.
     """
-    return _write_rows(db, f"INSERT INTO {into} VALUES {{rows}} {conflict}", rows)
+    return write_rows(db, f"INSERT INTO {into} VALUES {{rows}} {conflict}", rows)
 
 
 def insert_numbered(db: Connection, into: str, rows: Sequence[Sequence[object]]) -> list[int]:
@@ -35,15 +35,11 @@ def insert_numbered(db: Connection, into: str, rows: Sequence[Sequence[object]])
     return ids
 
 
-def update_rows(db: Connection, statement: str, rows: Sequence[Sequence[object]]) -> int:
-    """Update one row of a table for each of ``rows``; returns how many were updated.
+def write_rows(db: Connection, statement: str, rows: Sequence[Sequence[object]]) -> int:
+    """Do ``statement`` with these rows; returns how many rows it wrote.
 
-    ``statement`` is an UPDATE ... FROM (VALUES {rows}) v; the values of a row are ``v.column1`` and so on.
+    It has them as ``(VALUES {rows}) v``; the values of a row are ``v.column1`` and so on: UPDATE ... FROM, INSERT ... SELECT.
     """
-    return _write_rows(db, statement, rows)
-
-
-def _write_rows(db: Connection, statement: str, rows: Sequence[Sequence[object]]) -> int:
     return sum(_execute(db, statement, block).rowcount for block in _blocks(rows))
 
 

@@ -5,6 +5,7 @@ Every change of a message's state goes through ``Tally``: that is the one place 
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
 
 from erpsync.store.connection import Connection
@@ -58,7 +59,7 @@ class Tally:
             row = self._buckets[key] = [0, 0, *([0] * len(_COLUMNS))]
         row[0] += n
         row[1] += took_us * n
-        row[2 + next((i for i, edge in enumerate(_EDGES_US) if took_us <= edge), len(_EDGES_US))] += n
+        row[2 + bisect_left(_EDGES_US, took_us)] += n
 
     def write(self, db: Connection) -> None:
         """Add what was gathered to the store."""

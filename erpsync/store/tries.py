@@ -6,26 +6,27 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from erpsync.domain.flat import Fields
+from erpsync.domain.flat import Fields, packed
 from erpsync.store import payloads
 from erpsync.store.connection import Connection
-from erpsync.store.rows import insert_rows, update_rows
+from erpsync.store.rows import write_rows
 
-_OURS = (
-    "SELECT json_group_array(json_array(m.message_id, m.lease_no)) FROM json_each(?) j JOIN messages m ON m.message_id = j.value ->> 0 "
-    "WHERE m.lease_no = j.value ->> 1 AND m.state = 'leased' AND m.due_at > ? + (j.value ->> 2)"
-)
+_STANDS = "m.lease_no = {lease_no} AND m.state = 'leased' AND m.due_at > {until}"
 _BEGUN = (
-    "attempts (message_id, lease_no, try_no, generation, worker_id, claimed_at, begun_at, request, headers, body_id, content_id, "
-    "once_key, far_id, far_revision, mapping_hash, landscape_id)"
+    "INSERT INTO attempts (message_id, lease_no, try_no, generation, worker_id, claimed_at, begun_at, request, headers, body_id, "
+    "content_id, once_key, far_id, far_revision, mapping_hash, landscape_id) SELECT "
+    + ", ".join(f"column{n}" for n in range(1, 17))
+    + " FROM (VALUES {rows}) v CROSS JOIN messages m ON m.message_id = v.column1 WHERE "
+    + _STANDS.format(lease_no="v.column2", until="v.column17")
+)
+_OURS = (
+    "SELECT m.message_id, m.lease_no FROM json_each(?) j CROSS JOIN messages m ON m.message_id = j.value ->> 0 WHERE "
+    + _STANDS.format(lease_no="(j.value ->> 1)", until="(j.value ->> 2)")
 )
 _RISEN = (
     "UPDATE messages SET generation = v.column1 FROM (VALUES {rows}) v "
     "WHERE message_id = v.column2 AND generation < v.column1"
 )
-
-
-_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 @dataclass(slots=True)
@@ -53,25 +54,26 @@ class Begun:
 
 def begin(db: Connection, tries: Sequence[Begun], *, landscape_id: int, now: int) -> set[tuple[int, int]]:
     """Put tries on record just before their first byte leaves; returns the leases (message id, number) still ours to send."""
-    # One row with all of them: each row of an answer is a wait for the interpreter while another thread has it.
-    asked = _encode([(t.message_id, t.lease_no, t.takes_ms) for t in tries])
-    (found,) = db.execute(_OURS, (asked, now)).fetchone()
-    ours = {(int(message_id), int(lease_no)) for message_id, lease_no in json.loads(found)}
-    going = [t for t in tries if (t.message_id, t.lease_no) in ours]
-    _keep(db, going)
-    insert_rows(
+    _keep(db, tries)
+    begun = write_rows(
         db,
         _BEGUN,
         [
             (
                 *(t.message_id, t.lease_no, t.try_no, t.generation, t.worker_id),
-                *(t.claimed_at, now, t.request, _encode(t.headers), t.body_id, t.content_id),
-                *(t.once_key, t.far_id, t.far_revision, t.mapping_hash, landscape_id),
+                *(t.claimed_at, now, t.request, packed(t.headers).decode(), t.body_id, t.content_id),
+                *(t.once_key, t.far_id, t.far_revision, t.mapping_hash, landscape_id, now + t.takes_ms),
             )
-            for t in going
+            for t in tries
         ],
     )
-    update_rows(db, _RISEN, [(t.generation, t.message_id) for t in going if t.generation > 1])
+    if begun == len(tries):  # nearly always
+        ours = {(t.message_id, t.lease_no) for t in tries}
+    else:
+        asked = packed([(t.message_id, t.lease_no, now + t.takes_ms) for t in tries]).decode()
+        ours = {(int(message_id), int(lease_no)) for message_id, lease_no in db.execute(_OURS, (asked,)).fetchall()}
+    going = [t for t in tries if t.generation > 1 and (t.message_id, t.lease_no) in ours]
+    write_rows(db, _RISEN, [(t.generation, t.message_id) for t in going])
     return ours
 
 
@@ -79,7 +81,7 @@ def _keep(db: Connection, tries: Sequence[Begun]) -> None:
     """Store what is not stored yet of what these send and ask for."""
     sent = [t for t in tries if t.body_id is None]
     asking = [t for t in tries if t.content_id is None and t.content]
-    ids = payloads.put_many(db, [*(t.body for t in sent), *(_encode(t.content).encode() for t in asking)])
+    ids = payloads.put_many(db, [*(t.body for t in sent), *(packed(t.content) for t in asking)])
     for t, body_id in zip(sent, ids, strict=False):
         t.body_id = body_id
     for t, content_id in zip(asking, ids[len(sent) :], strict=True):

@@ -19,8 +19,9 @@ from erpsync.store import claims
 from erpsync.store.claimed import Claimed, load_claimed
 from erpsync.store.claims import Share, Wanted
 from erpsync.store.connection import Connection, ms
+from erpsync.store.finishing import finish
 from erpsync.store.offers import Offer, offer
-from erpsync.store.outcomes import Outcome, finish
+from erpsync.store.outcomes import Outcome
 from erpsync.store.store import Store
 from erpsync.store.totals import Tally
 

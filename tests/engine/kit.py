@@ -24,7 +24,7 @@ from erpsync.engine.intake.incoming import receive
 from erpsync.engine.routes import compile_routes
 from erpsync.engine.sync import SyncReport, sync
 from erpsync.engine.worker import run_worker
-from erpsync.store import claims, outcomes, tries
+from erpsync.store import claims, finishing, tries
 from erpsync.store.checking import verify
 from erpsync.store.claims import Share, Wanted
 from erpsync.store.connection import Connection
@@ -117,7 +117,7 @@ class Hands:
             settles=state == "unknown",
             **more,  # type: ignore[arg-type]  # a test's own
         )
-        return self._write(lambda db, tally: outcomes.finish(db, [outcome], tally, now=self.context.now_ms))
+        return self._write(lambda db, tally: finishing.finish(db, [outcome], tally, now=self.context.now_ms))
 
     def lease_of(self, message_id: int) -> int:
         """The number of the lease it is under."""

@@ -20,7 +20,7 @@ from erpsync.engine.crew import Crew, at_work
 from erpsync.engine.deliver.ending import outcome_of
 from erpsync.engine.deliver.pace import Pace
 from erpsync.errors import AccessDenied, RetryLater, SystemDown
-from erpsync.store import outcomes, tries
+from erpsync.store import finishing, tries
 from erpsync.store.claimed import Claimed, load_claimed
 from erpsync.store.connection import IntegrityError
 from erpsync.store.tries import Begun
@@ -279,7 +279,7 @@ def test_a_lease_that_moved_on_stays_late_though_both_come_to_their_end_together
     late = outcome_of(old, State.DONE, Reason.CREATED, "created")
     late.far_id, late.present = "late-1", True
     released = outcome_of(new, State.READY, Reason.RELEASED, "released")
-    report = hands._write(lambda db, tally: outcomes.finish(db, [late, released], tally, now=hands.context.now_ms))
+    report = hands._write(lambda db, tally: finishing.finish(db, [late, released], tally, now=hands.context.now_ms))
     assert (report.ours, report.late) == ({(new.message_id, new.lease_no)}, 1)
     assert hands.books.state_of(new.message_id) == "ready"
     assert hands.books.rows("SELECT count(*) FROM xrefs WHERE far_id = 'late-1'") == [(0,)]

@@ -12,8 +12,9 @@ from erpsync.store import books, cases, claims, events, messages, offers, totals
 from erpsync.store.claimed import load_claimed
 from erpsync.store.claims import Share, Wanted
 from erpsync.store.connection import Connection
+from erpsync.store.finishing import finish
 from erpsync.store.offers import Offer
-from erpsync.store.outcomes import Outcome, finish
+from erpsync.store.outcomes import Outcome
 from erpsync.store.questions import anything_to_ask, claim_settling
 from erpsync.store.store import Store
 from erpsync.store.totals import Tally

@@ -10,7 +10,7 @@ from erpsync.engine.context import Bench
 from erpsync.engine.deliver.finishing import Finisher
 from erpsync.engine.deliver.settling import Settler, can_be_asked, unknown_outcome
 from erpsync.errors import NotFound, UsageError
-from erpsync.store import audit, outcomes, questions
+from erpsync.store import audit, finishing, questions
 from erpsync.store.cases import open_of_message
 from erpsync.store.claimed import load_claimed
 from erpsync.store.connection import Connection, moment
@@ -74,7 +74,7 @@ def settle(
             outcome.reason, outcome.outcome, outcome.due_at = Reason.NOT_DELIVERED, "settled_not_delivered", now
             outcome.generation = claimed.generation + 1 if claimed.pinned is not None else None
         closed_before = open_of_message(db, message_id)
-        outcomes.finish(db, [outcome], tally, now=now)
+        finishing.finish(db, [outcome], tally, now=now)
         tally.write(db)
         number = audit.append(
             db,

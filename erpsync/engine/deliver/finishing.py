@@ -10,7 +10,7 @@ from erpsync.domain.messages import Reason, State, Wait
 from erpsync.engine.batching import Batch
 from erpsync.engine.context import Context
 from erpsync.engine.deliver import parents
-from erpsync.store import books, cases, outcomes, systems, xrefs
+from erpsync.store import books, cases, finishing, systems, xrefs
 from erpsync.store.cases import Case
 from erpsync.store.connection import Connection
 from erpsync.store.outcomes import Finished, Outcome
@@ -69,7 +69,7 @@ class Finisher:
         for ended in batch:
             if ended.outcome.after is State.HELD:
                 _see_to_parents(db, self._context, ended, tally, now=now)
-        report = outcomes.finish(db, [ended.outcome for ended in batch], tally, now=now)
+        report = finishing.finish(db, [ended.outcome for ended in batch], tally, now=now)
         note_signals(db, self._context, [(e.outcome.target_id, e.signal) for e in batch], now=now)
         for ended in batch:
             if (

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from erpsync.adapters.protocol import Told
 from erpsync.domain.document import flatten
-from erpsync.domain.flat import Fields
+from erpsync.domain.flat import Fields, packed
 from erpsync.domain.kinds import Kind, kind_named
 from erpsync.store.connection import ms
 from erpsync.store.payloads import digest
-
-_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
 @dataclass(slots=True)
@@ -66,7 +63,7 @@ def _receive(told: Told, read_at: int, whole_scan: bool) -> Incoming:
         fields = flatten(told.document)
         number = kind.number(fields)
         tells_lines = "lines" in told.document.model_fields_set
-    canonical = _canonical(fields).encode() if fields else b""
+    canonical = packed(dict(sorted(fields.items()))) if fields else b""
     raw_hash = digest(told.raw)
     return Incoming(
         kind=kind,
