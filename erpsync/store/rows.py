@@ -11,7 +11,7 @@ from itertools import chain
 
 from erpsync.store.connection import Connection, Cursor
 
-_BLOCKS = (64, 8, 2, 1)  # rows in a statement; a few sizes, so that SQLite need not read a new text each time
+_BLOCKS = (128, 64, 32, 16, 8, 4, 2, 1)  # rows in a statement; a few sizes, so that SQLite need not read a new text each time
 
 
 def insert_rows(db: Connection, into: str, rows: Sequence[Sequence[object]], *, conflict: str = "") -> int:
