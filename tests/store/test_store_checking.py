@@ -189,7 +189,7 @@ def root_page(path: Path, table: str) -> int:
 
 def overwrite(path: Path, page: int, content: bytes, *, at: int = 0) -> None:
     with path.open("r+b") as file:
-        file.seek((page - 1) * 8192 + at)
+        file.seek((page - 1) * 4096 + at)
         file.write(content)
 
 
@@ -233,7 +233,7 @@ def test_damage_anywhere_never_ends_in_anything_but_a_store_error(filled: Store)
     found = 0
     for n in range(150):
         damaged = bytearray(content)
-        start = random.randrange(0, len(content), 8192) + (0 if n % 3 else random.randrange(8192))
+        start = random.randrange(0, len(content), 4096) + (0 if n % 3 else random.randrange(4096))
         damaged[start : start + 300] = random.randbytes(len(damaged[start : start + 300]))
         filled.path.write_bytes(damaged)
         for leftover in (".epoch", "-wal", "-shm"):

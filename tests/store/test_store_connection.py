@@ -80,7 +80,7 @@ def test_a_writer_waits_for_the_disk_and_a_reader_cannot_write(store: Store) -> 
             "synchronous": 2,
             "foreign_keys": 1,
             "trusted_schema": 0,
-            "page_size": 8192,
+            "page_size": 4096,
             "busy_timeout": 0,
         }
         assert 4000 <= db.execute("PRAGMA wal_autocheckpoint").fetchone()[0] <= 10_000
