@@ -6,7 +6,7 @@ A line's field is ``lines.<line id>.<field>``; lines are joined by id and never 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 
 import jiter
@@ -23,6 +23,11 @@ def packed(fields: object) -> bytes:
         return _to_json()(fields)
     except ValueError:  # half a surrogate pair, which UTF-8 has no bytes for
         return json.dumps(fields, separators=(",", ":")).encode()
+
+
+def listed(values: Iterable[str | int]) -> str:
+    """Keys or ids as a JSON list, to be asked for with ``json_each``."""
+    return packed(list(values)).decode()
 
 
 def unpacked(content: bytes) -> Fields:

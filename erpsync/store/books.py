@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from erpsync.domain.flat import Fields, packed, unpacked
+from erpsync.domain.flat import Fields, listed, packed, unpacked
 from erpsync.store import payloads
 from erpsync.store.connection import Connection
 from erpsync.store.rows import insert_rows, write_rows
@@ -135,7 +135,7 @@ def records_named(db: Connection, company_id: int, kind: str, numbers: Iterable[
     """The records of a kind by number, as many of these as there are."""
     rows = db.execute(
         f"SELECT {RECORD} FROM {_RECORDS} WHERE company_id = ? AND kind = ? AND number IN (SELECT value FROM json_each(?))",
-        (company_id, kind, json.dumps(list(numbers))),
+        (company_id, kind, listed(numbers)),
     )
     return {record.number: record for record in map(record_of, rows)}
 
@@ -144,7 +144,7 @@ def records_by_id(db: Connection, record_ids: Iterable[int]) -> dict[int, Record
     """The records with these ids."""
     rows = db.execute(
         f"SELECT {RECORD} FROM {_RECORDS} WHERE record_id IN (SELECT value FROM json_each(?))",
-        (json.dumps(list(record_ids)),),
+        (listed(record_ids),),
     )
     return {record.record_id: record for record in map(record_of, rows)}
 
@@ -208,7 +208,7 @@ def pictures(db: Connection, system_id: int, record_ids: Iterable[int]) -> dict[
     rows = db.execute(
         f"SELECT record_id, {PICTURE} FROM pictures LEFT JOIN payloads ON payload_id = content_id "
         "WHERE system_id = ? AND record_id IN (SELECT value FROM json_each(?))",
-        (system_id, json.dumps(list(record_ids))),
+        (system_id, listed(record_ids)),
     )
     return {int(row[0]): picture_of(row[1:]) for row in rows}
 
@@ -218,7 +218,7 @@ def pictures_for(db: Connection, pairs: Sequence[tuple[int, int]]) -> dict[tuple
     rows = db.execute(
         f"SELECT record_id, system_id, {PICTURE} FROM json_each(?) j JOIN pictures ON record_id = j.value ->> 0 "
         "AND system_id = j.value ->> 1 LEFT JOIN payloads ON payload_id = content_id",
-        (json.dumps(pairs),),
+        (packed(pairs).decode(),),
     )
     return {(int(row[0]), int(row[1])): picture_of(row[2:]) for row in rows}
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from erpsync.domain.exceptions import EXCEPTION_KINDS
+from erpsync.domain.flat import listed
 from erpsync.store.connection import Connection
 
 ANY_OPEN = (
@@ -101,15 +102,15 @@ def open_subjects(
 ) -> set[tuple[str, str]]:
     """Which of these subjects have an open case of which of these kinds: (kind, subject)."""
     found: set[tuple[str, str]] = set()
-    for (kind,) in db.execute(ANY_OPEN, (json.dumps(list(kinds)), company_id)).fetchall():
-        rows = db.execute(OPEN_SUBJECTS, (company_id, kind, json.dumps(list(subjects))))
+    for (kind,) in db.execute(ANY_OPEN, (listed(kinds), company_id)).fetchall():
+        rows = db.execute(OPEN_SUBJECTS, (company_id, kind, listed(subjects)))
         found.update((kind, str(subject)) for (subject,) in rows)
     return found
 
 
 def troubled_messages(db: Connection, message_ids: Iterable[int]) -> set[int]:
     """Those of these messages on which an open case hangs."""
-    return {int(row[0]) for row in db.execute(TROUBLED, (json.dumps(list(message_ids)),))}
+    return {int(row[0]) for row in db.execute(TROUBLED, (listed(message_ids),))}
 
 
 def close_case(db: Connection, exception_id: int, *, now: int, by: str, reason: str) -> tuple[str, str, str] | None:

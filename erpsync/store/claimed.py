@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 
-from erpsync.domain.flat import Fields
+from erpsync.domain.flat import Fields, listed
 from erpsync.store.books import PICTURE, RECORD, Picture, Record, picture_of, record_of
 from erpsync.store.connection import Connection
 
@@ -84,7 +84,7 @@ def load_claimed(db: Connection, message_ids: Sequence[int]) -> list[Claimed]:
     """All that is needed to build and send these messages, in the order given; read after the claim's commit."""
     loaded: dict[int, Claimed] = {}
     retried = []
-    for row in db.execute(LOADED, (json.dumps(list(message_ids)),)).fetchall():
+    for row in db.execute(LOADED, (listed(message_ids),)).fetchall():
         pinned_id, far_id, has_picture = row[_OF_MESSAGE + _OF_RECORD : _OF_MESSAGE + _OF_RECORD + 3]
         picture = picture_of(row[_OF_MESSAGE + _OF_RECORD + 3 :]) if has_picture is not None else None
         gone = picture is not None and not picture.present  # what it was called there leads nowhere any more
@@ -111,7 +111,7 @@ def _earlier_tries(
     rows = db.execute(
         "SELECT a.message_id, a.generation, a.begun_at, p.content, a.body_id FROM json_each(?) j JOIN attempts a ON a.message_id = j.value "
         "LEFT JOIN payloads p ON p.payload_id = a.body_id WHERE a.begun_at IS NOT NULL AND a.what = 'write' ORDER BY a.attempt_id",
-        (json.dumps(list(message_ids)),),
+        (listed(message_ids),),
     )
     found: dict[tuple[int, int], tuple[int, bytes | None, int | None]] = {}
     for message_id, generation, begun_at, body, body_id in rows:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from erpsync.domain.flat import listed
 from erpsync.domain.messages import Once, State
 from erpsync.store.connection import Connection
 from erpsync.store.schema import DUE
@@ -92,7 +93,7 @@ def claim(db: Connection, wanted: Wanted, tally: Tally, *, worker_id: int, now: 
     db.execute(
         "UPDATE messages SET state = 'leased', due_at = ?, lease_no = lease_no + 1, tries = tries + 1, leased_by = ?, state_at = ? "
         "WHERE message_id IN (SELECT value FROM json_each(?))",
-        (now + wanted.lease_ms, worker_id, now, json.dumps(ids)),
+        (now + wanted.lease_ms, worker_id, now, listed(ids)),
     )
     for head in heads:
         tally.move(
@@ -143,7 +144,7 @@ def _take_back(db: Connection, expired: Sequence[int], wanted: Wanted, tally: Ta
     rows = db.execute(
         "SELECT m.message_id, m.flow_id, m.stake, m.currency, m.tries, m.pinned_id, a.attempt_id, a.begun_at FROM json_each(?) j "
         "JOIN messages m ON m.message_id = j.value LEFT JOIN attempts a ON a.message_id = m.message_id AND a.lease_no = m.lease_no",
-        (json.dumps(list(expired)),),
+        (listed(expired),),
     ).fetchall()
     not_now = set()
     for message_id, flow_id, stake, currency, tries, pinned_id, attempt_id, begun_at in rows:

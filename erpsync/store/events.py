@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from erpsync.domain.flat import listed
 from erpsync.store.connection import Connection
 from erpsync.store.rows import insert_rows
 
@@ -84,7 +85,7 @@ def seen_before(db: Connection, company_id: int, system_id: int, keys: Iterable[
     rows = db.execute(
         "SELECT dup_key, content_hash, event_id FROM seen WHERE company_id = ? AND system_id = ? "
         "AND dup_key IN (SELECT value FROM json_each(?))",
-        (company_id, system_id, json.dumps(list(keys))),
+        (company_id, system_id, listed(keys)),
     )
     return {str(key): (bytes(content), int(event_id)) for key, content, event_id in rows}
 

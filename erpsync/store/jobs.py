@@ -2,17 +2,53 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from erpsync.store.connection import Connection
 
 if TYPE_CHECKING:
     import asyncio
 
+_T = TypeVar("_T")
+
+
+class Waiter(Generic[_T]):
+    """One thread that stands still until its job is done: what a Future does for one, at a tenth of its price."""
+
+    __slots__ = ("_error", "_lock", "_result")
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._lock.acquire()
+        self._result: _T | None = None
+        self._error: BaseException | None = None
+
+    def set_running_or_notify_cancel(self) -> bool:
+        """It is to be run: who stands still cannot cancel."""
+        return True
+
+    def set_result(self, result: _T) -> None:
+        """The job is done."""
+        self._result = result
+        self._lock.release()
+
+    def set_exception(self, error: BaseException) -> None:
+        """The job failed."""
+        self._error = error
+        self._lock.release()
+
+    def result(self) -> _T:
+        """What the job came to, once it is done; raises what it failed with."""
+        with self._lock:
+            if self._error is not None:
+                raise self._error
+            return cast("_T", self._result)
+
 
 class Job:
-    """A closure, and whom to tell: a thread's future, or an event loop's."""
+    """A closure, and whom to tell: a thread that stands still, a future, or an event loop's."""
 
     __slots__ = ("error", "fn", "future", "loop", "result", "waits")
 

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from erpsync.domain.flat import listed
 from erpsync.domain.messages import State
 from erpsync.store import cases
 from erpsync.store.connection import Connection
@@ -24,7 +25,7 @@ PROMOTE = (
 
 def promote(db: Connection, lane_ids: Iterable[int]) -> None:
     """Hand these lanes on to their oldest unfinished message."""
-    db.execute(PROMOTE, (json.dumps(list(lane_ids)),))
+    db.execute(PROMOTE, (listed(lane_ids),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,7 @@ def release_waits_for(db: Connection, target_id: int, keys: Sequence[str], tally
     rows = db.execute(
         "SELECT DISTINCT waits_on FROM waits WHERE target_id = ? AND reason = 'parent' "
         "AND waits_on IN (SELECT value FROM json_each(?))",
-        (target_id, json.dumps(list(keys))),
+        (target_id, listed(keys)),
     ).fetchall()
     return [freed for (key,) in rows for freed in release_waits(db, target_id, key, tally, now=now)]
 
@@ -155,7 +156,7 @@ def open_tries(db: Connection, target_id: int, record_ids: Iterable[int]) -> dic
         "WHERE a.message_id = m.message_id AND a.what = 'write' AND a.begun_at IS NOT NULL ORDER BY a.attempt_id DESC LIMIT 1) "
         "FROM messages m WHERE m.target_id = ? "
         "AND (m.state IN ('leased', 'unknown') OR m.pinned_id IS NOT NULL) AND m.record_id IN (SELECT value FROM json_each(?))",
-        (target_id, json.dumps(list(record_ids))),
+        (target_id, listed(record_ids)),
     )
     return {int(record_id): (json.loads(content) if content else {}) for record_id, content in rows}
 

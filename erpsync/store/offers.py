@@ -6,11 +6,11 @@ a later one clears is written as cleared. Rule: a lane with unfinished messages 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from erpsync.domain.flat import listed
 from erpsync.domain.messages import Reason, State
 from erpsync.store import cases
 from erpsync.store.connection import Connection
@@ -105,7 +105,7 @@ def offer(db: Connection, offers: Sequence[Offer], tally: Tally, *, now: int) ->
     if promoted:
         db.execute(
             "UPDATE messages SET is_head = 1 WHERE message_id IN (SELECT value FROM json_each(?))",
-            (json.dumps(promoted),),
+            (listed(promoted),),
         )
     return [m.message_id for m in new]
 
@@ -134,7 +134,7 @@ def _lanes(
 ) -> tuple[dict[tuple[int, str], int], dict[int, list[_Message]]]:
     """The lane of each (target, key), made where it is new, and what stands in those that were there."""
     wanted = dict.fromkeys((o.target_id, o.lane_key) for o in offers)
-    keys = json.dumps(list({key for _, key in wanted}))
+    keys = listed({key for _, key in wanted})
     there = {(target, key): lane_id for target, key, lane_id in db.execute(LANES_KNOWN, (company_id, keys)).fetchall()}
     found = {lane: there[lane] for lane in wanted if lane in there}
     lines = _lines(db, found.values()) if found else {}
@@ -147,7 +147,7 @@ def _lanes(
 def _lines(db: Connection, lane_ids: Iterable[int]) -> dict[int, list[_Message]]:
     """The unfinished messages of these lanes, oldest first."""
     lines: dict[int, list[_Message]] = {}
-    for row in db.execute(OPEN_OF_LANES, (json.dumps(list(lane_ids)),)):
+    for row in db.execute(OPEN_OF_LANES, (listed(lane_ids),)):
         lines.setdefault(row[0], []).append(_Message(*row))
     return lines
 
@@ -171,7 +171,7 @@ def _write_cleared(db: Connection, cleared: Sequence[_Message], tally: Tally, *,
         )
     write_rows(db, _CLEARED, [(m.reason, m.by, now, m.message_id) for m in cleared])
     if waited := [m.message_id for m in cleared if m.state == State.HELD]:
-        db.execute("DELETE FROM waits WHERE message_id IN (SELECT value FROM json_each(?))", (json.dumps(waited),))
+        db.execute("DELETE FROM waits WHERE message_id IN (SELECT value FROM json_each(?))", (listed(waited),))
     troubled = cases.troubled_messages(db, [m.message_id for m in cleared])
     for m in cleared:
         if m.message_id in troubled:

@@ -11,7 +11,16 @@ from itertools import chain
 
 from erpsync.store.connection import Connection, Cursor
 
-_BLOCKS = (128, 64, 32, 16, 8, 4, 2, 1)  # rows in a statement; a few sizes, so that SQLite need not read a new text each time
+_BLOCKS = (
+    128,
+    64,
+    32,
+    16,
+    8,
+    4,
+    2,
+    1,
+)  # rows in a statement; a few sizes, so that SQLite need not read a new text each time
 
 
 def insert_rows(db: Connection, into: str, rows: Sequence[Sequence[object]], *, conflict: str = "") -> int:
@@ -19,7 +28,7 @@ def insert_rows(db: Connection, into: str, rows: Sequence[Sequence[object]], *, 
 
     ``into`` is the table with its columns (``seen (company_id, dup_key)``), ``conflict`` an ON CONFLICT clause.
     """
-    return write_rows(db, f"INSERT INTO {into} VALUES {{rows}} {conflict}", rows)
+    return write_rows(db, f"INSERT INTO {into} VALUES {{rows}} {conflict}", rows) if rows else 0
 
 
 def insert_numbered(db: Connection, into: str, rows: Sequence[Sequence[object]]) -> list[int]:
@@ -40,6 +49,8 @@ def write_rows(db: Connection, statement: str, rows: Sequence[Sequence[object]])
 
     It has them as ``(VALUES {rows}) v``; the values of a row are ``v.column1`` and so on: UPDATE ... FROM, INSERT ... SELECT.
     """
+    if len(rows) == 1:
+        return int(db.execute(_text(statement, len(rows[0]), 1), rows[0]).rowcount)
     return sum(_execute(db, statement, block).rowcount for block in _blocks(rows))
 
 

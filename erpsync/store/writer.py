@@ -25,7 +25,7 @@ from erpsync.store.connection import (
     is_of_the_file,
     translated,
 )
-from erpsync.store.jobs import Job, tell
+from erpsync.store.jobs import Job, Waiter, tell
 
 if TYPE_CHECKING:
     import asyncio
@@ -84,9 +84,9 @@ class Writer:
         """What ``fn`` returns, once it is on disk; the calling thread waits."""
         if threading.current_thread() is self._thread:
             raise Defect("the writer was called from inside a write")
-        future: Future[_T] = Future()
-        self._put(Job(fn, future, loop=None, waits=True))
-        return future.result()
+        waiter: Waiter[_T] = Waiter()
+        self._put(Job(fn, waiter, loop=None, waits=True))
+        return waiter.result()
 
     async def run(self, fn: Callable[[Connection], _T]) -> _T:
         """What ``fn`` returns, once it is on disk. Cancelling the wait does not stop the write."""

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from erpsync.domain.flat import listed
 from erpsync.store.connection import Connection
 from erpsync.store.rows import insert_rows
 
@@ -33,14 +34,14 @@ def far_ids(db: Connection, system_id: int, record_ids: Iterable[int]) -> dict[i
     """What a system calls these records, as far as it has them."""
     rows = db.execute(
         "SELECT record_id, far_id FROM xrefs WHERE system_id = ? AND record_id IN (SELECT value FROM json_each(?))",
-        (system_id, json.dumps(list(record_ids))),
+        (system_id, listed(record_ids)),
     )
     return {int(record_id): str(far_id) for record_id, far_id in rows}
 
 
 def bound_to(db: Connection, company_id: int, system_id: int, kind: str, ids: Iterable[str]) -> dict[str, int]:
     """Which records a system's own ids are bound to."""
-    rows = db.execute(BOUND_TO, (json.dumps(list(ids)), company_id, system_id, kind))
+    rows = db.execute(BOUND_TO, (listed(ids), company_id, system_id, kind))
     return {str(far_id): int(record_id) for far_id, record_id in rows}
 
 
