@@ -1,6 +1,7 @@
 """Time limits for many calls at once: one timer for all of them, where ``asyncio.timeout`` sets one for each.
 
-Moments are those of the running loop's clock (``loop.time()``), in seconds.
+For what goes out many at a time; a single call may take ``asyncio.timeout``. Moments are those of the running loop's
+clock (``loop.time()``), in seconds.
 """
 
 from __future__ import annotations

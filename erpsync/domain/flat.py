@@ -6,7 +6,7 @@ A line's field is ``lines.<line id>.<field>``; lines are joined by id and never 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 
 import jiter
@@ -17,7 +17,7 @@ Flat = Mapping[str, Scalar]
 LINES = "lines"
 
 
-def packed(fields: object) -> bytes:
+def json_bytes(fields: object) -> bytes:
     """Fields (or anything of plain values) as JSON; equal fields in the same order are equal bytes."""
     try:
         return _to_json()(fields)
@@ -25,13 +25,8 @@ def packed(fields: object) -> bytes:
         return json.dumps(fields, separators=(",", ":")).encode()
 
 
-def listed(values: Iterable[str | int]) -> str:
-    """Keys or ids as a JSON list, to be asked for with ``json_each``."""
-    return packed(list(values)).decode()
-
-
-def unpacked(content: bytes) -> Fields:
-    """The fields again, from what ``packed`` made of them."""
+def fields_of(content: bytes) -> Fields:
+    """The fields again, from what ``json_bytes`` made of them."""
     try:
         fields: Fields = jiter.from_json(content)
     except ValueError:  # as above

@@ -10,29 +10,29 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from erpsync.domain.flat import Fields, listed, packed, unpacked
+from erpsync.domain.flat import Fields, fields_of, json_bytes
 from erpsync.store import payloads
 from erpsync.store.connection import Connection
-from erpsync.store.rows import insert_rows, write_rows
+from erpsync.store.rows import insert_rows, listed, write_rows
 
-Packed = tuple[bytes, bytes]
+Content = tuple[bytes, bytes]
 """Hash and bytes of a content that is about to be stored."""
 
 
 @dataclass
 class Holds:
-    """Fields, and where exactly these lie as a content: ``content_id`` where they are stored, ``packed`` where they will be.
+    """Fields, and where exactly these lie as a content: ``content_id`` where they are stored, ``unstored`` where they will be.
 
     Fields are changed by ``hold`` alone. Who holds what another holds shares its content.
     """
 
     fields: Fields = field(default_factory=dict, kw_only=True)
     content_id: int | None = field(default=None, kw_only=True, compare=False)
-    packed: Packed | None = field(default=None, kw_only=True, repr=False, compare=False)
+    unstored: Content | None = field(default=None, kw_only=True, repr=False, compare=False)
 
-    def hold(self, fields: Fields, *, content_id: int | None = None, packed: Packed | None = None) -> None:
+    def hold(self, fields: Fields, *, content_id: int | None = None, unstored: Content | None = None) -> None:
         """Have these fields from now on."""
-        self.fields, self.content_id, self.packed = fields, content_id, packed
+        self.fields, self.content_id, self.unstored = fields, content_id, unstored
 
 
 @dataclass
@@ -80,7 +80,7 @@ def keep_contents(
     contents, new = dict(others or {}), []
     for holder in holders:
         if holder.content_id is None and holder.fields:
-            hash_, content = holder.packed or pack(holder.fields)
+            hash_, content = holder.unstored or _content_of(holder.fields)
             contents[hash_] = content
             new.append((holder, hash_))
     ids = payloads.put_hashed(db, contents) if contents else {}
@@ -89,9 +89,9 @@ def keep_contents(
     return ids
 
 
-def pack(fields: Fields) -> Packed:
+def _content_of(fields: Fields) -> Content:
     """Fields as a content."""
-    content = packed(fields)
+    content = json_bytes(fields)
     return payloads.digest(content), content
 
 
@@ -121,7 +121,7 @@ def record_of(row: Sequence[Any]) -> Record:
         record_id=row[0],
         kind=row[1],
         number=row[2],
-        fields=unpacked(row[3]) if row[3] is not None else {},
+        fields=fields_of(row[3]) if row[3] is not None else {},
         content_id=row[9],
         origins=_origins_of(row[8]),
         removed=bool(row[4]),
@@ -193,7 +193,7 @@ PICTURE = "content, asked, present, far_revision, far_order, seen_at, content_id
 def picture_of(row: Sequence[Any]) -> Picture:
     """A picture of its row: ``PICTURE``, where ``content`` is that of its content_id."""
     return Picture(
-        fields=unpacked(row[0]) if row[0] is not None else {},
+        fields=fields_of(row[0]) if row[0] is not None else {},
         content_id=row[6],
         asked=json.loads(row[1]) if row[1] else {},
         present=bool(row[2]),
@@ -218,7 +218,7 @@ def pictures_for(db: Connection, pairs: Sequence[tuple[int, int]]) -> dict[tuple
     rows = db.execute(
         f"SELECT record_id, system_id, {PICTURE} FROM json_each(?) j JOIN pictures ON record_id = j.value ->> 0 "
         "AND system_id = j.value ->> 1 LEFT JOIN payloads ON payload_id = content_id",
-        (packed(pairs).decode(),),
+        (listed(pairs),),
     )
     return {(int(row[0]), int(row[1])): picture_of(row[2:]) for row in rows}
 

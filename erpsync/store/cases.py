@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from erpsync.domain.exceptions import EXCEPTION_KINDS
-from erpsync.domain.flat import listed
 from erpsync.store.connection import Connection
+from erpsync.store.rows import listed
 
 ANY_OPEN = (
     "SELECT j.value FROM json_each(?) j WHERE EXISTS "

@@ -6,9 +6,10 @@ import json
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 
-from erpsync.domain.flat import Fields, listed
+from erpsync.domain.flat import Fields, fields_of
 from erpsync.store.books import PICTURE, RECORD, Picture, Record, picture_of, record_of
 from erpsync.store.connection import Connection
+from erpsync.store.rows import listed
 
 
 @dataclass
@@ -31,7 +32,7 @@ class Claimed:
     unknown_since: int | None
     mends: bool
     worker_id: int | None
-    claimed_at: int
+    claimed_at: int  # since when it stands so: while it is leased, since the claim
     _: KW_ONLY
     record: Record
     picture: Picture | None = None
@@ -65,12 +66,12 @@ def _columns(columns: str, alias: str, content: str) -> str:
     return ", ".join(f"{content if name == 'content' else alias}.{name}" for name in columns.split(", "))
 
 
-_MESSAGE = (
+_MESSAGE = (  # in the order of Claimed's fields, which take them by position
     "m.message_id, m.lease_no, m.target_id, m.flow_id, m.lane_id, m.tries, m.generation, m.conflicts, m.accepted_at, m.event_id, "
     "m.stake, m.currency, m.own_id, m.unknown_since, m.mends, m.leased_by, m.state_at"
 )
 _OF_MESSAGE, _OF_RECORD = len(_MESSAGE.split(", ")), len(RECORD.split(", "))
-LOADED = (
+_LOADED = (
     f"SELECT {_MESSAGE}, {_columns(RECORD, 'r', 'rc')}, m.pinned_id, x.far_id, p.record_id, {_columns(PICTURE, 'p', 'pc')} "
     "FROM json_each(?) j CROSS JOIN messages m ON m.message_id = j.value CROSS JOIN records r ON r.record_id = m.record_id "
     "LEFT JOIN payloads rc ON rc.payload_id = r.content_id "
@@ -84,9 +85,9 @@ def load_claimed(db: Connection, message_ids: Sequence[int]) -> list[Claimed]:
     """All that is needed to build and send these messages, in the order given; read after the claim's commit."""
     loaded: dict[int, Claimed] = {}
     retried = []
-    for row in db.execute(LOADED, (listed(message_ids),)).fetchall():
-        pinned_id, far_id, has_picture = row[_OF_MESSAGE + _OF_RECORD : _OF_MESSAGE + _OF_RECORD + 3]
-        picture = picture_of(row[_OF_MESSAGE + _OF_RECORD + 3 :]) if has_picture is not None else None
+    for row in db.execute(_LOADED, (listed(message_ids),)).fetchall():
+        pinned_id, far_id, painted_id = row[_OF_MESSAGE + _OF_RECORD : _OF_MESSAGE + _OF_RECORD + 3]
+        picture = picture_of(row[_OF_MESSAGE + _OF_RECORD + 3 :]) if painted_id is not None else None
         gone = picture is not None and not picture.present  # what it was called there leads nowhere any more
         claimed = Claimed(
             *row[:_OF_MESSAGE],
@@ -133,7 +134,7 @@ def _pinned(db: Connection, attempt_id: int) -> Pinned:
         headers=tuple((name, value) for name, value in json.loads(row[1] or "[]")),
         body=bytes(row[3] or b""),
         body_id=row[2],
-        content=json.loads(row[4] or "{}"),
+        content=fields_of(row[4]) if row[4] else {},
         content_id=row[5],
         once_key=row[6],
         far_id=row[7],

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from erpsync.domain.flat import listed
 from erpsync.domain.messages import Once, State
 from erpsync.store.connection import Connection
+from erpsync.store.rows import listed
 from erpsync.store.schema import DUE
 from erpsync.store.totals import Tally
 

@@ -62,9 +62,8 @@ __all__ = [
 APPLICATION_ID = 0x45525053  # "ERPS", in the file's header
 SQLITE_VERSION: tuple[int, ...] = tuple(int(part) for part in dbapi.sqlite_version.split("."))
 
-_PAGE_BYTES = (
-    4096  # a commit writes whole pages: one event alone costs a tenth less than with 8192, many at once the same
-)
+# A commit writes whole pages: one event alone costs a tenth less than with 8192, many at once the same.
+_PAGE_BYTES = 4096
 _CHECKPOINT_PAGES = 10_000  # keeps the -wal file at some 40 MiB
 _CACHE_KIB = 16_384
 _STATEMENTS = 256

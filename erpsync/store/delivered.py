@@ -16,6 +16,7 @@ from erpsync.store.xrefs import Binding, bind, bound_otherwise
 
 
 def write_books(db: Connection, ours: Sequence[Outcome], tally: Tally, report: Finished, *, now: int) -> None:
+    """Change the books by what was delivered: pictures, then cross-references; who waited for it is free (``report.freed``)."""
     known = [o for o in ours if o.present is not None]
     if not known:
         return
@@ -83,9 +84,9 @@ def _bind(db: Connection, ours: Sequence[Outcome], tally: Tally, *, now: int) ->
     bindings = [Binding(o.target_id, o.record_id, o.kind, o.far_id) for o in ours]
     if bind(db, tally.company_id, bindings, now=now) == len(bindings):
         return
-    by_record = {o.record_id: o for o in ours}
-    for record_id, far_id, bound in bound_otherwise(db, bindings):
-        o = by_record[record_id]
+    by_pair = {(o.target_id, o.record_id): o for o in ours}
+    for system_id, record_id, far_id, bound in bound_otherwise(db, bindings):
+        o = by_pair[system_id, record_id]
         said = f"is bound to {bound}" if bound else "cannot be bound: that id is another document's"
         case = Case(
             "duplicate_far",

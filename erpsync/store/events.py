@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from erpsync.domain.flat import listed
 from erpsync.store.connection import Connection
-from erpsync.store.rows import insert_rows
+from erpsync.store.rows import insert_rows, listed
 
 # The index of events that can be brought back is used only where its condition is repeated.
 WAITING_FOR_SETTLEMENT = (
@@ -109,7 +107,7 @@ def removal_key(kind: str, number: str) -> str:
 
 def let_go(db: Connection, company_id: int, system_id: int, kind: str, numbers: Iterable[str], *, why: str) -> None:
     """Held removals of these wait for nobody any more; told again, they are new."""
-    keys = json.dumps([removal_key(kind, number) for number in numbers])
+    keys = listed(removal_key(kind, number) for number in numbers)
     which = "FROM seen WHERE company_id = ? AND system_id = ? AND dup_key IN (SELECT value FROM json_each(?))"
     db.execute(
         f"UPDATE events SET verdict = 'stale', detail = ? WHERE verdict = 'held' AND event_id IN (SELECT event_id {which})",
@@ -172,7 +170,7 @@ def kept(db: Connection, company_id: int, event_ids: Sequence[int]) -> list[Kept
         "SELECT event_id, system_id, kind, number, far_id, far_revision, far_order, source_event_id, removed, at, received_at, "
         "verdict, content, record_id FROM events LEFT JOIN payloads ON payload_id = raw_id "
         "WHERE company_id = ? AND event_id IN (SELECT value FROM json_each(?)) ORDER BY event_id",
-        (company_id, json.dumps(list(event_ids))),
+        (company_id, listed(event_ids)),
     )
     return [
         KeptEvent(

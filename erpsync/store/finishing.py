@@ -6,7 +6,6 @@ target's picture, hands its lane on, and frees what was held for it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Sequence
 
 from erpsync.domain.messages import Reason, State
@@ -15,7 +14,7 @@ from erpsync.store.connection import Connection
 from erpsync.store.delivered import write_books
 from erpsync.store.messages import promote
 from erpsync.store.outcomes import Finished, Outcome
-from erpsync.store.rows import insert_rows, write_rows
+from erpsync.store.rows import insert_rows, listed, write_rows
 from erpsync.store.totals import Tally
 
 _OURS = (
@@ -31,7 +30,7 @@ _ENDED_BEGUN = (  # nearly always it is on record since before it left
     "status = excluded.status, answer = excluded.answer, answer_cut = excluded.answer_cut, error = excluded.error, "
     "error_code = excluded.error_code, took_us = excluded.took_us WHERE ended_at IS NULL OR outcome = 'worker_lost'"
 )
-_OVER = (
+_LEFT_LANE = (
     "UPDATE messages SET state = v.column1, is_head = 0, reason = v.column2, state_at = v.column3, pinned_id = NULL, "
     "unknown_since = NULL, error = '', error_code = '', error_field = '' FROM (VALUES {rows}) v "
     "WHERE message_id = v.column4 AND lease_no = v.column5 AND state = v.column6"
@@ -42,8 +41,8 @@ _FINISHED = (State.DONE, State.SKIPPED)
 def finish(db: Connection, outcomes: Sequence[Outcome], tally: Tally, *, now: int) -> Finished:
     """Record what became of tries; returns which of them were still ours to finish."""
     report = Finished({o.lease for o in outcomes})
-    ours, over = outcomes, _write_over(db, outcomes, now=now)
-    if not over:
+    ours, all_finished = outcomes, _finish_all(db, outcomes, now=now)
+    if not all_finished:
         report.ours = _still_ours(db, outcomes)
         ours = [o for o in outcomes if o.lease in report.ours]
         for o in outcomes:
@@ -51,7 +50,7 @@ def finish(db: Connection, outcomes: Sequence[Outcome], tally: Tally, *, now: in
                 report.late += 1
                 tally.happened(at=now, flow_id=o.flow_id, system_id=o.target_id, outcome="late")
     _write_attempts(db, outcomes, report.ours, now=now)
-    if not over:
+    if not all_finished:
         _write_messages(db, ours, now=now)
     _hand_on(db, ours, tally, now=now)
     for o in ours:  # before the books: what is bound in this very transaction frees them again
@@ -81,30 +80,30 @@ def _write_attempts(
     )
 
 
-def _write_over(db: Connection, outcomes: Sequence[Outcome], *, now: int) -> bool:
-    """Write these as finished if every one is, and still ours: nearly always. Else nothing is written."""
+def _finish_all(db: Connection, outcomes: Sequence[Outcome], *, now: int) -> bool:
+    """Finish them all at once if each is done or skipped, and still ours (nearly always); else nothing is written, and False."""
     if any(o.after not in _FINISHED for o in outcomes):
         return False
-    db.execute("SAVEPOINT over")
-    whole = _over(db, outcomes, now=now) == len(outcomes)
+    db.execute("SAVEPOINT finished")
+    whole = _write_finished(db, outcomes, now=now) == len(outcomes)
     if not whole:
-        db.execute("ROLLBACK TO over")
-    db.execute("RELEASE over")
+        db.execute("ROLLBACK TO finished")
+    db.execute("RELEASE finished")
     return whole
 
 
-def _over(db: Connection, finished: Sequence[Outcome], *, now: int) -> int:
+def _write_finished(db: Connection, finished: Sequence[Outcome], *, now: int) -> int:
     rows = [(o.after, o.reason, now, o.message_id, o.lease_no, o.before) for o in finished]
-    return write_rows(db, _OVER, rows)
+    return write_rows(db, _LEFT_LANE, rows)
 
 
 def _still_ours(db: Connection, outcomes: Sequence[Outcome]) -> set[tuple[int, int]]:
-    expected = json.dumps([(o.message_id, o.lease_no, o.before) for o in outcomes])
+    expected = listed((o.message_id, o.lease_no, o.before) for o in outcomes)
     return {(int(message_id), int(lease_no)) for message_id, lease_no in db.execute(_OURS, (expected,)).fetchall()}
 
 
 def _write_messages(db: Connection, ours: Sequence[Outcome], *, now: int) -> None:
-    _over(db, [o for o in ours if o.after in _FINISHED], now=now)
+    _write_finished(db, [o for o in ours if o.after in _FINISHED], now=now)
     db.executemany(
         "UPDATE messages SET state = ?, reason = ?, state_at = CASE WHEN state = ? THEN state_at ELSE ? END, due_at = ?, error = ?, "
         "error_code = ?, error_field = ?, tries = max(0, tries - ?), conflicts = conflicts + ?, generation = COALESCE(?, generation), "

@@ -6,14 +6,14 @@ Every function here runs inside the caller's transaction and tells its ``Tally``
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from erpsync.domain.flat import listed
+from erpsync.domain.flat import Fields, fields_of
 from erpsync.domain.messages import State
 from erpsync.store import cases
 from erpsync.store.connection import Connection
+from erpsync.store.rows import listed
 from erpsync.store.schema import OPEN
 from erpsync.store.totals import Tally
 
@@ -62,7 +62,7 @@ def standings(db: Connection, company_id: int, message_ids: Sequence[int]) -> di
         "SELECT m.message_id, m.state, m.target_id, m.flow_id, m.lane_id, m.record_id, m.stake, m.currency, m.is_head, r.kind, "
         "r.number, m.pinned_id, m.generation, m.reason FROM json_each(?) j JOIN messages m ON m.message_id = j.value "
         "JOIN records r USING (record_id) WHERE m.company_id = ?",
-        (json.dumps(list(message_ids)), company_id),
+        (listed(message_ids), company_id),
     )
     return {int(row[0]): Standing(**dict(zip(_STANDING, row, strict=True))) for row in rows}
 
@@ -149,7 +149,7 @@ def release_waits_for(db: Connection, target_id: int, keys: Sequence[str], tally
     return [freed for (key,) in rows for freed in release_waits(db, target_id, key, tally, now=now)]
 
 
-def open_tries(db: Connection, target_id: int, record_ids: Iterable[int]) -> dict[int, dict[str, object]]:
+def open_tries(db: Connection, target_id: int, record_ids: Iterable[int]) -> dict[int, Fields]:
     """For records with an open try at a target (leased, unknown, or pinned): what it asked for, as far as it is on record."""
     rows = db.execute(
         "SELECT m.record_id, (SELECT content FROM attempts a LEFT JOIN payloads ON payload_id = content_id "
@@ -158,7 +158,7 @@ def open_tries(db: Connection, target_id: int, record_ids: Iterable[int]) -> dic
         "AND (m.state IN ('leased', 'unknown') OR m.pinned_id IS NOT NULL) AND m.record_id IN (SELECT value FROM json_each(?))",
         (target_id, listed(record_ids)),
     )
-    return {int(record_id): (json.loads(content) if content else {}) for record_id, content in rows}
+    return {int(record_id): (fields_of(content) if content else {}) for record_id, content in rows}
 
 
 def has_open_message(db: Connection, target_id: int, record_id: int) -> bool:

@@ -10,11 +10,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from erpsync.domain.flat import listed
 from erpsync.domain.messages import Reason, State
 from erpsync.store import cases
 from erpsync.store.connection import Connection
-from erpsync.store.rows import insert_numbered, insert_rows, write_rows
+from erpsync.store.rows import insert_numbered, insert_rows, listed, write_rows
 from erpsync.store.schema import OPEN
 from erpsync.store.totals import Tally
 

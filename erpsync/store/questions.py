@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
-
 from erpsync.store.connection import Connection
+from erpsync.store.rows import listed
 
 
 def anything_to_ask(db: Connection, target_id: int, *, before: int) -> bool:
@@ -36,7 +35,7 @@ def claim_settling(
     rows = db.execute(
         "UPDATE messages SET due_at = ?, lease_no = lease_no + 1 WHERE message_id IN (SELECT value FROM json_each(?)) "
         "RETURNING message_id, lease_no, tries, generation",
-        (until, json.dumps(ids)),
+        (until, listed(ids)),
     ).fetchall()
     db.executemany(
         "INSERT INTO attempts (message_id, lease_no, try_no, generation, what, worker_id, claimed_at, begun_at) "

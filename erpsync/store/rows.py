@@ -5,22 +5,20 @@ One statement with a block of rows binds, steps and lets go of the interpreter o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import chain
 
+from erpsync.domain.flat import json_bytes
 from erpsync.store.connection import Connection, Cursor
 
-_BLOCKS = (
-    128,
-    64,
-    32,
-    16,
-    8,
-    4,
-    2,
-    1,
-)  # rows in a statement; a few sizes, so that SQLite need not read a new text each time
+# Rows in a statement; a few sizes, so that SQLite need not read a new text each time.
+_BLOCKS = (128, 64, 32, 16, 8, 4, 2, 1)
+
+
+def listed(values: Iterable[object]) -> str:
+    """Keys, ids or rows of them as JSON, to be asked for with ``json_each``; what only looks keeps to ``json``, which is there."""
+    return json_bytes(list(values)).decode()
 
 
 def insert_rows(db: Connection, into: str, rows: Sequence[Sequence[object]], *, conflict: str = "") -> int:

@@ -18,19 +18,18 @@ _MOVES_ALLOWED = " OR ".join(
 QUEUE: tuple[str, ...] = (
     """CREATE TABLE lanes (
         lane_id INTEGER PRIMARY KEY,
-        company_id INTEGER NOT NULL REFERENCES companies,
-        target_id INTEGER NOT NULL REFERENCES systems,
+        company_id INTEGER NOT NULL,
+        target_id INTEGER NOT NULL,
         lane_key TEXT NOT NULL,
         UNIQUE (company_id, lane_key, target_id)
     ) STRICT""",
-    # Company and target are its lane's, whose references hold them: a check of each here costs every row that is written.
     f"""CREATE TABLE messages (
         message_id INTEGER PRIMARY KEY,
         company_id INTEGER NOT NULL,
         event_id INTEGER REFERENCES events,
         target_id INTEGER NOT NULL,
         lane_id INTEGER NOT NULL REFERENCES lanes,
-        flow_id INTEGER NOT NULL REFERENCES flows,
+        flow_id INTEGER NOT NULL,
         record_id INTEGER NOT NULL REFERENCES records,
         state TEXT NOT NULL CHECK (state IN ({_STATES})),
         is_head INTEGER NOT NULL CHECK (is_head IN (0, 1)),
@@ -80,7 +79,8 @@ QUEUE: tuple[str, ...] = (
         PRIMARY KEY (message_id, reason, waits_on)
     ) STRICT, WITHOUT ROWID""",
     "CREATE INDEX waits_on ON waits (target_id, reason, waits_on)",
-    # A row a try, written before anything is sent: its exact bytes, and what they ask the target to hold.
+    # A row a try: begun before anything is sent, with its exact bytes and what they ask the target to hold; where nothing
+    # was sent, written at its end.
     """CREATE TABLE attempts (
         attempt_id INTEGER PRIMARY KEY,
         message_id INTEGER NOT NULL REFERENCES messages,

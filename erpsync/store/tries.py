@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from erpsync.domain.flat import Fields, packed
+from erpsync.domain.flat import Fields, fields_of, json_bytes
 from erpsync.store import payloads
 from erpsync.store.connection import Connection
-from erpsync.store.rows import write_rows
+from erpsync.store.rows import listed, write_rows
 
 _STANDS = "m.lease_no = {lease_no} AND m.state = 'leased' AND m.due_at > {until}"
 _BEGUN = (
@@ -61,7 +60,7 @@ def begin(db: Connection, tries: Sequence[Begun], *, landscape_id: int, now: int
         [
             (
                 *(t.message_id, t.lease_no, t.try_no, t.generation, t.worker_id),
-                *(t.claimed_at, now, t.request, packed(t.headers).decode(), t.body_id, t.content_id),
+                *(t.claimed_at, now, t.request, json_bytes(t.headers).decode(), t.body_id, t.content_id),
                 *(t.once_key, t.far_id, t.far_revision, t.mapping_hash, landscape_id, now + t.takes_ms),
             )
             for t in tries
@@ -70,7 +69,7 @@ def begin(db: Connection, tries: Sequence[Begun], *, landscape_id: int, now: int
     if begun == len(tries):  # nearly always
         ours = {(t.message_id, t.lease_no) for t in tries}
     else:
-        asked = packed([(t.message_id, t.lease_no, now + t.takes_ms) for t in tries]).decode()
+        asked = listed((t.message_id, t.lease_no, now + t.takes_ms) for t in tries)
         ours = {(int(message_id), int(lease_no)) for message_id, lease_no in db.execute(_OURS, (asked,)).fetchall()}
     going = [t for t in tries if t.generation > 1 and (t.message_id, t.lease_no) in ours]
     write_rows(db, _RISEN, [(t.generation, t.message_id) for t in going])
@@ -81,7 +80,7 @@ def _keep(db: Connection, tries: Sequence[Begun]) -> None:
     """Store what is not stored yet of what these send and ask for."""
     sent = [t for t in tries if t.body_id is None]
     asking = [t for t in tries if t.content_id is None and t.content]
-    ids = payloads.put_many(db, [*(t.body for t in sent), *(packed(t.content) for t in asking)])
+    ids = payloads.put_many(db, [*(t.body for t in sent), *(json_bytes(t.content) for t in asking)])
     for t, body_id in zip(sent, ids, strict=False):
         t.body_id = body_id
     for t, content_id in zip(asking, ids[len(sent) :], strict=True):
@@ -119,4 +118,4 @@ def open_try(db: Connection, message_id: int) -> OpenTry | None:
     ).fetchone()
     if row is None:
         return None
-    return OpenTry(row[0], row[1], row[2], row[3], json.loads(row[4] or "{}"), *row[5:])
+    return OpenTry(row[0], row[1], row[2], row[3], fields_of(row[4]) if row[4] else {}, *row[5:])

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from erpsync.domain.flat import listed
 from erpsync.store.connection import Connection
-from erpsync.store.rows import insert_rows
+from erpsync.store.rows import insert_rows, listed
 
 # CROSS JOIN: what is asked for comes first, then the index is sought for each; left to itself SQLite reads every row.
 BOUND_TO = (
@@ -55,20 +53,20 @@ def bind(db: Connection, company_id: int, rows: Sequence[Binding], *, now: int) 
     )
 
 
-def bound_otherwise(db: Connection, rows: Sequence[Binding]) -> list[tuple[int, str, str | None]]:
-    """Of these, what is not bound so: (record id, far id, what the record is bound to there)."""
+def bound_otherwise(db: Connection, rows: Sequence[Binding]) -> list[tuple[int, int, str, str | None]]:
+    """Of these, what is not bound so: (system id, record id, far id, what the record is bound to there)."""
     found = db.execute(
-        "SELECT j.value ->> 1, j.value ->> 2, x.far_id FROM json_each(?) j LEFT JOIN xrefs x "
+        "SELECT j.value ->> 0, j.value ->> 1, j.value ->> 2, x.far_id FROM json_each(?) j LEFT JOIN xrefs x "
         "ON x.system_id = j.value ->> 0 AND x.record_id = j.value ->> 1 WHERE x.far_id IS NOT j.value ->> 2",
-        (json.dumps([(r.system_id, r.record_id, r.far_id) for r in rows]),),
+        (listed((r.system_id, r.record_id, r.far_id) for r in rows),),
     )
-    return [(int(record_id), str(far_id), bound) for record_id, far_id, bound in found]
+    return [(int(system_id), int(record_id), str(far_id), bound) for system_id, record_id, far_id, bound in found]
 
 
 def far_ids_of_keys(db: Connection, company_id: int, system_id: int, keys: Iterable[str]) -> dict[str, str]:
     """What a system calls these keys (short form), as far as it has them."""
     pairs = [key.partition(":")[::2] for key in keys]
-    rows = db.execute(FAR_IDS_OF_KEYS, (json.dumps(pairs), company_id, system_id))
+    rows = db.execute(FAR_IDS_OF_KEYS, (listed(pairs), company_id, system_id))
     return {f"{kind}:{number}": str(far_id) for kind, number, far_id in rows}
 
 

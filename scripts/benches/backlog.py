@@ -19,10 +19,13 @@ TARGETS = {"shop": "commerce", "warehouse": "wms", "tax": "tax", "crm": "crm"}
 _A_LANE = 6
 
 _NUMBERS = "WITH RECURSIVE number (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM number WHERE n + 1 < :many) "
+_CONTENTS = (
+    _NUMBERS + "INSERT INTO payloads (payload_id, hash, content) SELECT n + 1, digest(content), content FROM "
+    '(SELECT n, CAST(printf(\'{"sku":"SKU-%07d","name":"Drill"}\', n) AS BLOB) AS content FROM number)'
+)
 _RECORDS = (
-    _NUMBERS + "INSERT INTO records (record_id, company_id, kind, number, fields, origins, changed_at) "
-    'SELECT n + 1, 1, \'item\', printf(\'SKU-%07d\', n), printf(\'{"sku":"SKU-%07d","name":"Drill"}\', n), '
-    "'{\"\":[1,0]}', :now FROM number"
+    _NUMBERS + "INSERT INTO records (record_id, company_id, kind, number, content_id, origins, changed_at) "
+    "SELECT n + 1, 1, 'item', printf('SKU-%07d', n), n + 1, '{\"\":[1,0]}', :now FROM number"
 )
 _LANES = (
     _NUMBERS + "INSERT INTO lanes (lane_id, company_id, target_id, lane_key) "
@@ -31,7 +34,8 @@ _LANES = (
 _WAITING = (
     _NUMBERS
     + "INSERT INTO messages (company_id, target_id, lane_id, flow_id, record_id, state, is_head, due_at, accepted_at, state_at) "
-    "SELECT 1, 2 + (n % :lanes) % 4, 1 + n % :lanes, 1, 1 + n % :lanes, 'ready', n < :lanes, :now - 1000000 + n % 1000000, :now, :now "
+    "SELECT 1, 2 + (n % :lanes) % 4, 1 + n % :lanes, 1, 1 + n % :lanes, 'ready', n < :lanes, :now - 1000000 + n % 1000000, "
+    ":now - 1000000 + n % 1000000, :now "
     "FROM number"
 )
 _STANDING_STILL = (

@@ -127,6 +127,7 @@ def _delivered(message: Claimed) -> Outcome:
         far_id=f"far-{message.record.record_id}",
         present=True,
         asked=message.record.fields,
+        asked_id=message.record.content_id,
         status=201,
         answer=b'{"id":"1"}',
         took_us=900,

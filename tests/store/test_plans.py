@@ -156,7 +156,7 @@ def test_work_is_served_by_its_indexes(store: Store, act: str) -> None:
             work(db)
         finally:
             db.set_trace_callback(None)
-        asked = dict.fromkeys(sql for sql in seen if re.match(r"(SELECT|UPDATE|DELETE)\b", sql))
+        asked = dict.fromkeys(sql for sql in seen if re.match(r"(SELECT|UPDATE|DELETE|INSERT)\b", sql))
         return [str(row[3]) for sql in asked for row in db.execute(f"EXPLAIN QUERY PLAN {sql}")]
 
     plan = store.writer.call(watched)

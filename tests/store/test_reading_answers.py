@@ -57,7 +57,7 @@ def test_the_line_behind_goes_through_lanes_and_parents(tmp_path: Path) -> None:
 @given(
     waiting=st.lists(
         st.tuples(
-            st.sampled_from(["fresh", "tried", "leased", "behind", "dead", "done"]),
+            st.sampled_from(["fresh", "tried", "leased", "buried", "behind", "dead", "done"]),
             st.integers(min_value=1, max_value=500),
             st.sampled_from(["items", "customers"]),
         ),
@@ -72,8 +72,8 @@ def test_the_age_of_a_system_is_that_of_the_oldest_message_that_is_ready_or_leas
         night = Night(store)
         night.message("item:HEAD", to="wms", state="dead", reason="refused", ago=900)
         for n, (how, ago, flow) in enumerate(sorted(waiting, key=lambda one: -one[1])):
-            state = {"fresh": "ready", "tried": "ready", "behind": "ready"}.get(how, how)
-            later = {"due_at": night.at(-n)} if how in ("tried", "leased") else {}
+            state = {"fresh": "ready", "tried": "ready", "behind": "ready", "buried": "leased"}.get(how, how)
+            later = {"due_at": 0 if how == "buried" else night.at(-n)} if how in ("tried", "leased", "buried") else {}
             lane = "item:HEAD" if how == "behind" else ""
             night.message(f"{flow.removesuffix('s')}:{n}", to="wms", state=state, ago=ago, lane=lane, **later)
         night.finish()

@@ -124,7 +124,7 @@ def test_a_whole_store_has_no_problems(filled: Store) -> None:
         (
             "UPDATE events SET landscape_id = 9 WHERE event_id = 2",
             "references",
-            "event 2 names a landscape that does not exist",
+            "events row 2 names a row of landscapes that does not exist",
         ),
         ("DELETE FROM payloads", "references", "events row 1 names a row of payloads that does not exist"),
         (

@@ -1,4 +1,4 @@
-"""Contents, and what they are known by."""
+"""Contents: kept as they are, each with its hash."""
 
 from __future__ import annotations
 

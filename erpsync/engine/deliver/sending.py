@@ -105,13 +105,11 @@ class Sender:
         revision = one.far_revision
         picture = replace(
             known,
-            fields=holds,
-            content_id=None,
-            packed=None,
             present=True,
             far_revision=revision.text if revision else known.far_revision,
             far_order=revision.order if revision else known.far_order,
         )
+        picture.hold(holds)
         return Found(replace(claimed, far_id=one.far_id, picture=picture), holds=holds, calls=1)
 
     async def _past_key_life(self, claimed: Claimed, route: Route, gate: Gate) -> Ended | None:
@@ -196,7 +194,7 @@ class Sender:
         """The call's answer within the system's deadline; a reading that takes longer counts as down."""
         deadline = self._context.system(target).limits.deadline
         try:
-            async with asyncio.timeout(deadline.total_seconds()):
+            async with self._deadlines.until(asyncio.get_running_loop().time() + deadline.total_seconds()):
                 return await call
         except TimeoutError:
             raise SystemDown(f"{target} did not answer in {deadline.total_seconds():g} s", code="timeout") from None

@@ -107,7 +107,7 @@ def _write(page: Page) -> None:
 
 
 def _write_contents(page: Page) -> None:
-    """Raw and canonical contents, once each: events, records and pictures point at them."""
+    """All contents of the page, once each: events, records and pictures point at them."""
     contents: dict[bytes, bytes] = {}
     for _, inc in page.rows:
         contents[inc.raw_hash] = inc.raw

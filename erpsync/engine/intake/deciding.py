@@ -38,7 +38,7 @@ def told(page: Page, inc: Incoming) -> None:
     ours = record.fields if not record.is_shell else None
     asked = page.tries.get(record.record_id)
     held = picture.fields if picture is not None and picture.present else None
-    decision = decide(fields, held, ours, owns=page.owns, asked=asked)  # type: ignore[arg-type]  # read back from our own JSON
+    decision = decide(fields, held, ours, owns=page.owns, asked=asked)
     if asked is not None and decision.refused:
         refusing.wait_for_open_try(page, inc, record)
         return

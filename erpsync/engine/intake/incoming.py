@@ -8,7 +8,7 @@ from datetime import datetime
 
 from erpsync.adapters.protocol import Told
 from erpsync.domain.document import flatten
-from erpsync.domain.flat import Fields, packed
+from erpsync.domain.flat import Fields, json_bytes
 from erpsync.domain.kinds import Kind, kind_named
 from erpsync.store.connection import ms
 from erpsync.store.payloads import digest
@@ -63,7 +63,7 @@ def _receive(told: Told, read_at: int, whole_scan: bool) -> Incoming:
         fields = flatten(told.document)
         number = kind.number(fields)
         tells_lines = "lines" in told.document.model_fields_set
-    canonical = packed(dict(sorted(fields.items()))) if fields else b""
+    canonical = json_bytes(dict(sorted(fields.items()))) if fields else b""
     raw_hash = digest(told.raw)
     return Incoming(
         kind=kind,

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from erpsync.domain.events import Verdict
+from erpsync.domain.flat import Fields
 from erpsync.domain.kinds import Kind
 from erpsync.engine.intake.incoming import Incoming
 from erpsync.engine.intake.offering import Change
@@ -57,7 +58,7 @@ class Page:
     pictures: dict[int, Picture]
     far: dict[int, str]
     bound: dict[str, int]
-    tries: dict[int, dict[str, object]]
+    tries: dict[int, Fields]
     troubled: set[tuple[str, str]]
     known: dict[str, tuple[bytes, int]]
     gone: set[str]

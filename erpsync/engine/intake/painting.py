@@ -67,7 +67,7 @@ def _hold(holder: Record | Picture, told: Fields, inc: Incoming) -> bool:
     whole = without_gone_lines(fields) if None in fields.values() else fields
     # Where all of it was told just now, its content is that of the event.
     as_told = len(whole) == len(inc.fields) and whole == inc.fields
-    holder.hold(whole, packed=(inc.content_hash, inc.canonical) if as_told else None)
+    holder.hold(whole, unstored=(inc.content_hash, inc.canonical) if as_told else None)
     return whole is not fields
 
 

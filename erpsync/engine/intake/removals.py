@@ -88,7 +88,7 @@ def _hold(
 ) -> Applied:
     routes, now = context.routes, context.now_ms
     system_id = routes.names.systems[system]
-    keys = {f"gone:{kind.name}:{number}": (record_id, number) for record_id, number in gone.items()}
+    keys = {events.removal_key(kind.name, number): (record_id, number) for record_id, number in gone.items()}
     before = events.seen_before(db, routes.company_id, system_id, keys)
     first, _ = events.next_ids(db)
     rows = [
@@ -111,7 +111,7 @@ def _hold(
         db,
         routes.company_id,
         system_id,
-        [(f"gone:{kind.name}:{row.number}", b"", row.event_id) for row in rows],
+        [(events.removal_key(kind.name, row.number), b"", row.event_id) for row in rows],
         now=now,
     )
     case = Case(

@@ -18,6 +18,7 @@ from erpsync.store.reading.line import documents_behind
 from erpsync.store.reading.messages import counts_by_state
 from erpsync.store.reading.selecting import company_id
 from erpsync.store.reading.systems import SystemStanding, outcomes_of_last_hour, standings, workers_alive
+from erpsync.store.schema import DUE, LATE
 
 LOOKED_AT = 2_000
 _TOLD_ELSEWHERE = ("outcome_unknown", "access_denied")  # their messages and systems are causes of their own
@@ -123,10 +124,10 @@ def _of_system(db: Connection, company: int, system: SystemStanding) -> list[tup
 
 
 def _waiting_at(db: Connection, company: int, system_id: int) -> list[_Document]:
+    of_target = "SELECT m.* FROM flows f CROSS JOIN messages m ON m.flow_id = f.flow_id AND m.target_id = ?1"
     rows = db.execute(
-        "SELECT m.record_id, m.currency, max(m.stake) FROM flows f CROSS JOIN messages m ON m.flow_id = f.flow_id "
-        "WHERE m.target_id = ? AND m.company_id = ? AND m.state IN ('ready', 'leased') "
-        "AND m.state IN ('ready', 'leased', 'held', 'unknown', 'dead') GROUP BY m.record_id, m.currency",
+        f"SELECT record_id, currency, max(stake) FROM ({of_target} WHERE is_head = 1 AND state IN {DUE} "
+        f"UNION ALL {of_target} WHERE is_head = 0 AND {LATE}) WHERE company_id = ?2 GROUP BY record_id, currency",
         (system_id, company),
     )
     return [(int(record), str(currency), int(stake)) for record, currency, stake in rows]

@@ -109,11 +109,12 @@ def _oldest_due(db: Connection, system_id: int, flows: list[int]) -> datetime | 
     """When the oldest message that is ready or leased was accepted.
 
     The head that is due first is the oldest of those that wait as they came; whoever has waited longer has been tried, or
-    stands behind another: those have an index of their own. Leased are no more than workers carry.
+    stands behind another: those have an index of their own. Leased are no more than workers carry; those of a
+    buried worker are due at 0.
     """
     found = [db.execute("SELECT min(accepted_at) FROM messages WHERE state = 'leased' AND target_id = ?", (system_id,))]
     for flow_id in flows:
-        for condition, order in ((f"is_head = 1 AND state IN {DUE}", "due_at"), (LATE, "message_id")):
+        for condition, order in ((f"is_head = 1 AND state IN {DUE} AND due_at > 0", "due_at"), (LATE, "message_id")):
             found.append(
                 db.execute(
                     f"SELECT accepted_at FROM messages WHERE {condition} AND target_id = ? AND flow_id = ? ORDER BY {order} LIMIT 1",
