@@ -13,6 +13,7 @@ from landscape import SOURCE
 
 from erpsync.store.checking import verify
 from erpsync.store.connection import Connection, ms, open_writer
+from erpsync.store.payloads import digest
 from erpsync.store.store import Store
 
 TARGETS = {"shop": "commerce", "warehouse": "wms", "tax": "tax", "crm": "crm"}
@@ -79,6 +80,8 @@ def _fill(db: Connection, *, messages: int, behind: int, dead: int, now: int) ->
     db.executemany("INSERT INTO systems (system_id, name, since, proven, ramp) VALUES (?, ?, ?, 1, 1000)", names)
     db.execute("INSERT INTO flows (flow_id, name) VALUES (1, 'items')")
     every = {"many": lanes + dead, "now": now}
+    db.create_function("digest", 1, digest)
+    db.execute(_CONTENTS, every)
     db.execute(_RECORDS, every)
     db.execute(_LANES, every)
     if still:

@@ -76,7 +76,7 @@ ACTS: dict[str, tuple[tuple[Act, ...], Act, tuple[str, ...]]] = {
     "putting a try on record": (
         (OFFERED, CLAIMED),
         lambda db: begin(db, [Begun(1, 1, "POST /", (), b"{}", {}, "es-1", 1)], landscape_id=1, now=NOW),
-        (),
+        ("SEARCH m USING INTEGER PRIMARY KEY",),
     ),
     "finishing": ((OFFERED, CLAIMED), lambda db: finish(db, [DELIVERED], Tally(1), now=NOW), ("messages_lane",)),
     "looking for a question": ((), lambda db: anything_to_ask(db, 2, before=NOW), ("messages_settling",)),
