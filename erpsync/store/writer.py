@@ -1,6 +1,7 @@
-"""One thread that writes. Rule: a future is resolved only after the COMMIT that holds its work.
+"""One connection that writes. Rule: a future is resolved only after the COMMIT that holds its work.
 
-What arrives within a few milliseconds shares one transaction, and so one wait for the disk (group commit).
+A thread of its own writes: what arrives within a few milliseconds shares one transaction, and so one wait for the disk
+(group commit). A caller that stands still for its write anyway does it itself, when nobody waits before it.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ _OTHERS_SECONDS = 10.0  # for how long a commit by another process is taken as a
 
 
 class Writer:
-    """The only thread of a process that writes to its store.
+    """All that a process writes to its store, one transaction after another.
 
     Closures run inside a transaction that is not theirs: they neither begin nor end one, and do nothing slow (no
     HTTP, no parsing). One that raises is rolled back alone, and only its caller gets the error. When the file itself
@@ -67,6 +68,9 @@ class Writer:
         self._queue: SimpleQueue[Job | None] = SimpleQueue()
         self._left: deque[Job] = deque()
         self._gate = threading.Lock()
+        self._turn = threading.Lock()  # whoever has it may use the connection
+        self._waiting = 0  # jobs that were put and are not done
+        self._writes = 0  # the thread that is inside a transaction
         self._closed = False
         self._begun_at = 0.0
         self._others = self._commits_of_others()
@@ -82,10 +86,12 @@ class Writer:
 
     def call(self, fn: Callable[[Connection], _T]) -> _T:
         """What ``fn`` returns, once it is on disk; the calling thread waits."""
-        if threading.current_thread() is self._thread:
+        if threading.get_ident() == self._writes:
             raise Defect("the writer was called from inside a write")
         waiter: Waiter[_T] = Waiter()
-        self._put(Job(fn, waiter, loop=None, waits=True))
+        job = Job(fn, waiter, loop=None, waits=True)
+        if not self._write_now(job):
+            self._put(job)
         return waiter.result()
 
     async def run(self, fn: Callable[[Connection], _T]) -> _T:
@@ -110,19 +116,37 @@ class Writer:
         with self._gate:
             if self._closed:
                 raise StoreError(f"store {self._path.name} is closed", hint="open it again")
+            self._waiting += 1
             self._queue.put(job)
+
+    def _write_now(self, job: Job) -> bool:
+        """Write it here and now; False where somebody writes, or was there before it."""
+        if self._waiting or self._closed or not self._turn.acquire(blocking=False):
+            return False
+        try:
+            if self._waiting or self._closed:
+                return False
+            self._transact(deque((job,)))
+        finally:
+            self._turn.release()
+        return True
 
     # The thread ------------------------------------------------------------------------------------------------
 
     def _live(self) -> None:
         try:
             while self._gather():
-                self._transact()
-                self._yield()
+                with self._turn:
+                    there = len(self._left)
+                    self._transact(self._left)
+                    with self._gate:
+                        self._waiting -= there - len(self._left)
+                    self._yield()
         except BaseException as error:  # noqa: BLE001  (a dead writer must not leave anyone waiting)
             self._die(error)
         finally:
-            self._db.close()
+            with self._turn:
+                self._db.close()
 
     def _gather(self) -> bool:
         """Wait for work and let a little more arrive; False when closed and nothing is left."""
@@ -150,12 +174,14 @@ class Writer:
             left.append(job)
         return True
 
-    def _transact(self) -> None:
+    def _transact(self, left: deque[Job]) -> None:
         """One transaction with as many closures as fit; then everybody is told."""
         done: list[Job] = []
+        self._writes = threading.get_ident()
         try:
+            self._roll_back()  # a caller may have been interrupted wherever it was
             begin_immediate(self._db, deadline_seconds=self._deadline_seconds, rng=self._rng)
-            self._run_many(done)
+            self._run_many(left, done)
             if self._db.in_transaction:
                 if self._check:
                     self._check()
@@ -163,21 +189,23 @@ class Writer:
         except BaseException as error:  # noqa: BLE001  (whatever it was, nothing was kept and everybody must hear of it)
             self._roll_back()
             if not done:  # it could not even begin: those who wait have waited long enough
-                done = [job for job in self._left if job.goes()]
-                self._left.clear()
+                done = [job for job in left if job.goes()]
+                left.clear()
             for job in done:
                 job.error = job.error or self._shared(error)
         else:
             if self._committed:
                 with contextlib.suppress(OSError, DatabaseError):  # the work is on disk, whatever becomes of the mark
                     self._committed(self._db)
+        finally:
+            self._writes = 0
         tell(done)
 
-    def _run_many(self, done: list[Job]) -> None:
+    def _run_many(self, left: deque[Job], done: list[Job]) -> None:
         self._begun_at = time.monotonic()
         until = self._begun_at + _HOLD_SECONDS
-        while self._left and len(done) < _MOST:
-            job = self._left.popleft()
+        while left and len(done) < _MOST:
+            job = left.popleft()
             if not job.goes():
                 continue
             done.append(job)
@@ -202,6 +230,8 @@ class Writer:
 
     def _shared(self, error: BaseException) -> BaseException:
         """An error of its own for each caller: raised in several threads, one would collect all their tracebacks."""
+        if isinstance(error, KeyboardInterrupt | SystemExit):  # of the thread that wrote for itself
+            return error
         if isinstance(error, DatabaseError | StoreError):
             return translated(error, self._path)
         return Defect(

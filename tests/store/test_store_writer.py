@@ -202,6 +202,54 @@ def test_calling_the_writer_from_inside_a_write_is_refused_at_once(store: Store)
         store.writer.call(lambda _: store.writer.call(named("inner")))
 
 
+def test_who_stands_still_for_a_write_does_it_when_nobody_waits(store: Store) -> None:
+    assert store.writer.call(lambda _: threading.get_ident()) == threading.get_ident()
+    store.writer.call(named("items"))
+    assert names(store) == ["items"]
+
+
+def test_what_was_submitted_first_is_written_first(store: Store) -> None:
+    submitted = [store.writer.submit(named(f"early {n}")) for n in range(20)]
+    store.writer.call(named("late"))
+    assert all(future.done() for future in submitted)
+    assert names(store) == [*(f"early {n}" for n in range(20)), "late"]
+
+
+def test_an_interrupted_write_leaves_nothing_and_the_next_goes_through(store: Store) -> None:
+    def interrupted(db: Connection) -> None:
+        named("half")(db)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        store.writer.call(interrupted)
+    store.writer.call(named("whole"))
+    assert names(store) == ["whole"]
+
+
+def test_threads_that_write_for_themselves_and_tasks_that_have_it_written_all_get_their_own_answer(
+    store: Store,
+) -> None:
+    told: dict[str, int] = {}
+
+    def calls(who: int) -> None:
+        for n in range(60):
+            told[f"{who}/{n}"] = store.writer.call(named(f"{who}/{n}"))
+
+    async def runs() -> None:
+        for n in range(60):
+            told[f"task/{n}"] = await store.writer.run(named(f"task/{n}"))
+
+    threads = [threading.Thread(target=calls, args=(who,)) for who in range(4)]
+    for thread in threads:
+        thread.start()
+    asyncio.run(runs())
+    for thread in threads:
+        thread.join()
+    with store.read() as db:
+        assert dict(db.execute("SELECT name, flow_id FROM flows").fetchall()) == told
+    assert len(told) == 300
+
+
 def test_when_no_turn_comes_everybody_waiting_hears_that_the_store_is_locked(store: Store) -> None:
     writer = Writer(open_writer(store.path), store.path, deadline_seconds=0.05)
     try:
