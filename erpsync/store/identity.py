@@ -188,24 +188,29 @@ def mark(db: Connection, identity: Identity, *, sidecar: Sidecar) -> None:
 
 
 class Marking:
-    """Called after each COMMIT, before anyone is told of it: marks tries and acts at once, what was told a few times a second.
+    """Marks tries and acts at once, what was told a few times a second.
 
-    Nothing leaves under a key that was not claimed first, so what a backup would send again is never behind the mark.
+    Nothing leaves under a key that was not put on record first, so what a backup would send again is never behind the mark.
     """
 
     def __init__(self, identity: Identity, sidecar: Sidecar) -> None:
         self._identity = identity
         self._sidecar = sidecar
         self._marked: object = None
+        self._coming: tuple[object, int] | None = None
         self._due = 0.0
 
-    def __call__(self, db: Connection) -> None:
-        """Raises OSError."""
-        now = time.monotonic()
+    def look(self, db: Connection) -> None:
+        """Before each COMMIT, inside its transaction: how far the store will have come, where that is to be marked."""
         done = db.execute(_DONE).fetchone()
-        if done != self._marked or now >= self._due:
-            mark(db, self._identity, sidecar=self._sidecar)
-            self._marked, self._due = done, now + _MARK_SECONDS
+        self._coming = (done, progress(db)) if done != self._marked or time.monotonic() >= self._due else None
+
+    def __call__(self) -> None:
+        """After the COMMIT, before anyone is told of it. Raises OSError."""
+        if self._coming is not None:
+            done, came_to = self._coming
+            self._sidecar.write(self._identity.store_id, self._identity.epoch, came_to)
+            self._marked, self._due = done, time.monotonic() + _MARK_SECONDS
 
 
 def progress(db: Connection) -> int:

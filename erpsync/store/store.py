@@ -164,12 +164,13 @@ class Store:
         if self._closed:
             raise self._is_closed()
         found, sidecar = self._identity, self._sidecar
-        return Writer(
-            self._db,
-            self.path,
-            check=self._refuse_moved,
-            committed=identity.Marking(found, sidecar),
-        )
+        marking = identity.Marking(found, sidecar)
+
+        def check(db: Connection) -> None:
+            self._refuse_moved()
+            marking.look(db)
+
+        return Writer(self._db, self.path, check=check, committed=marking)
 
     def _refuse_moved(self) -> None:
         """Raises StoreError when the path no longer leads to the file that is open: what is written would be lost."""

@@ -54,11 +54,11 @@ class Writer:
         db: Connection,
         path: Path,
         *,
-        check: Callable[[], None] | None = None,
-        committed: Callable[[Connection], None] | None = None,
+        check: Callable[[Connection], None] | None = None,
+        committed: Callable[[], None] | None = None,
         deadline_seconds: float = 30.0,
     ) -> None:
-        """``check`` runs before each COMMIT and may raise; ``committed`` runs after it, before anyone is told."""
+        """``check`` runs before each COMMIT, in its transaction, and may raise; ``committed`` runs after it, before anyone is told."""
         self._db = db
         self._path = path
         self._check = check
@@ -184,7 +184,7 @@ class Writer:
             self._run_many(left, done)
             if self._db.in_transaction:
                 if self._check:
-                    self._check()
+                    self._check(self._db)
                 self._db.execute("COMMIT")
         except BaseException as error:  # noqa: BLE001  (whatever it was, nothing was kept and everybody must hear of it)
             self._roll_back()
@@ -195,8 +195,8 @@ class Writer:
                 job.error = job.error or self._shared(error)
         else:
             if self._committed:
-                with contextlib.suppress(OSError, DatabaseError):  # the work is on disk, whatever becomes of the mark
-                    self._committed(self._db)
+                with contextlib.suppress(OSError):  # the work is on disk, whatever becomes of the mark
+                    self._committed()
         finally:
             self._writes = 0
         tell(done)

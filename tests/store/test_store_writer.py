@@ -54,7 +54,7 @@ class Held:
 def test_what_arrives_together_is_committed_once_and_in_order(store: Store) -> None:
     commits: list[int] = []
     db = open_writer(store.path)
-    writer = Writer(db, store.path, committed=lambda db: commits.append(db.total_changes))
+    writer = Writer(db, store.path, committed=lambda: commits.append(db.total_changes))
     try:
         held = Held()
         first = writer.submit(held)
