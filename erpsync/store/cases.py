@@ -97,15 +97,21 @@ def heal_message(db: Connection, message_id: int, *, now: int, how: str, by: str
     return [int(row[0]) for row in rows]
 
 
+def open_kinds(db: Connection, kinds: Iterable[str], *, company_id: int) -> list[str]:
+    """Those of these kinds of which any case is open."""
+    return [str(kind) for (kind,) in db.execute(ANY_OPEN, (listed(kinds), company_id)).fetchall()]
+
+
 def open_subjects(
     db: Connection, kinds: Iterable[str], *, company_id: int, subjects: Iterable[str]
 ) -> set[tuple[str, str]]:
     """Which of these subjects have an open case of which of these kinds: (kind, subject)."""
-    found: set[tuple[str, str]] = set()
-    for (kind,) in db.execute(ANY_OPEN, (listed(kinds), company_id)).fetchall():
-        rows = db.execute(OPEN_SUBJECTS, (company_id, kind, listed(subjects)))
-        found.update((kind, str(subject)) for (subject,) in rows)
-    return found
+    asked = listed(subjects)
+    return {
+        (kind, str(subject))
+        for kind in kinds
+        for (subject,) in db.execute(OPEN_SUBJECTS, (company_id, kind, asked)).fetchall()
+    }
 
 
 def troubled_messages(db: Connection, message_ids: Iterable[int]) -> set[int]:

@@ -64,7 +64,7 @@ SQLITE_VERSION: tuple[int, ...] = tuple(int(part) for part in dbapi.sqlite_versi
 
 # A commit writes whole pages: one event alone costs a tenth less than with 8192, many at once the same.
 _PAGE_BYTES = 4096
-_CHECKPOINT_PAGES = 10_000  # keeps the -wal file at some 40 MiB
+_CHECKPOINT_PAGES = 16_000  # keeps the -wal file under 64 MiB
 _CACHE_KIB = 16_384
 _STATEMENTS = 256
 _READER_WAIT_SECONDS = 5.0  # a reader waits only while another process recovers or closes the file

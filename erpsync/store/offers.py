@@ -17,7 +17,10 @@ from erpsync.store.rows import insert_numbered, insert_rows, listed, write_rows
 from erpsync.store.schema import OPEN
 from erpsync.store.totals import Tally
 
-LANES_KNOWN = "SELECT target_id, lane_key, lane_id FROM lanes WHERE company_id = ? AND lane_key IN (SELECT value FROM json_each(?))"
+LANES_KNOWN = (  # and the last message's id, which would be a question of its own
+    "SELECT target_id, lane_key, lane_id FROM lanes WHERE company_id = ? AND lane_key IN (SELECT value FROM json_each(?)) "
+    "UNION ALL SELECT 0, '', (SELECT COALESCE(max(message_id), 0) FROM messages)"
+)
 OPEN_OF_LANES = (
     "SELECT lane_id, message_id, record_id, target_id, flow_id, state, stake, currency, is_head, pinned_id IS NOT NULL FROM messages "
     f"INDEXED BY messages_lane WHERE state IN {OPEN} AND lane_id IN (SELECT value FROM json_each(?)) ORDER BY lane_id, message_id"
@@ -71,8 +74,7 @@ def offer(db: Connection, offers: Sequence[Offer], tally: Tally, *, now: int) ->
     """Put messages into their lanes, in order; returns their ids. Newer ones clear older ones that may be cleared."""
     if not offers:
         return []
-    lanes, lines = _lanes(db, tally.company_id, offers)
-    (last_id,) = db.execute("SELECT COALESCE(max(message_id), 0) FROM messages").fetchone()
+    lanes, lines, last_id = _lanes(db, tally.company_id, offers)
     new: list[_Message] = []
     cleared: list[_Message] = []
     for message_id, o in enumerate(offers, start=last_id + 1):
@@ -130,17 +132,18 @@ def _clear(message: _Message, o: Offer, line: Sequence[_Message]) -> Sequence[_M
 
 def _lanes(
     db: Connection, company_id: int, offers: Iterable[Offer]
-) -> tuple[dict[tuple[int, str], int], dict[int, list[_Message]]]:
-    """The lane of each (target, key), made where it is new, and what stands in those that were there."""
+) -> tuple[dict[tuple[int, str], int], dict[int, list[_Message]], int]:
+    """The lane of each (target, key), made where it is new; what stands in those that were there; the last message's id."""
     wanted = dict.fromkeys((o.target_id, o.lane_key) for o in offers)
     keys = listed({key for _, key in wanted})
-    there = {(target, key): lane_id for target, key, lane_id in db.execute(LANES_KNOWN, (company_id, keys)).fetchall()}
+    *known, (_, _, last_id) = db.execute(LANES_KNOWN, (company_id, keys)).fetchall()
+    there = {(target, key): lane_id for target, key, lane_id in known}
     found = {lane: there[lane] for lane in wanted if lane in there}
     lines = _lines(db, found.values()) if found else {}
     if missing := [lane for lane in wanted if lane not in there]:
         rows = [(company_id, target, key) for target, key in missing]
         found.update(zip(missing, insert_numbered(db, "lanes (company_id, target_id, lane_key)", rows), strict=True))
-    return found, lines
+    return found, lines, last_id
 
 
 def _lines(db: Connection, lane_ids: Iterable[int]) -> dict[int, list[_Message]]:

@@ -47,7 +47,8 @@ class Store:
         self._identity = found
         self._sidecar = sidecar
         self._db = db
-        self._file = _file_of(path)
+        self._path_text = str(path)  # what is asked of before every commit
+        self._file = _file_of(self._path_text)
         self._writer: Writer | None = None
         self._gate = threading.Lock()
         self._mine = threading.local()
@@ -174,7 +175,7 @@ class Store:
 
     def _refuse_moved(self) -> None:
         """Raises StoreError when the path no longer leads to the file that is open: what is written would be lost."""
-        if (here := _file_of(self.path)) != self._file:
+        if (here := _file_of(self._path_text)) != self._file:
             gone = "is gone" if here is None else "was replaced by another file"
             raise StoreError(
                 f"store {self.path.name} {gone} while it was open",
@@ -184,7 +185,7 @@ class Store:
     def _reader(self) -> Connection:
         if self._closed:
             raise self._is_closed()
-        mine, here = self._mine, _file_of(self.path)
+        mine, here = self._mine, _file_of(self._path_text)
         db: Connection | None = getattr(mine, "db", None)
         if db is not None and mine.file == here:
             return db
@@ -252,7 +253,7 @@ def _opening(path: Path) -> Iterator[None]:
         raise translated(error, path) from error
 
 
-def _file_of(path: Path) -> tuple[int, int] | None:
+def _file_of(path: str) -> tuple[int, int] | None:
     try:
         file = os.stat(path)  # noqa: PTH116  (before every commit: half the price)
     except OSError:

@@ -170,11 +170,14 @@ def open_page(db: Connection, routes: Routes, system: str, batch: Sequence[Incom
             by_id[record.record_id] = record
             records.setdefault(record.number, record)
     reached = bool(by_id) and routes.reaching(system, kind.name) is not None
-    subjects = {*(f"{kind.name}:{number}" for number in numbers), *(record.key for record in by_id.values())}
     removals = {events.removal_key(kind.name, number): number for number in numbers}
     sent = [key for inc in batch if (key := inc.dup_key)]
     known = events.seen_before(db, company_id, system_id, [*sent, *removals]) if sent or removals else {}
     next_event, next_record = events.next_ids(db)
+    troubled: set[tuple[str, str]] = set()
+    if open_kinds := cases.open_kinds(db, _HEALED_BY_TELLING, company_id=company_id):
+        subjects = {*(f"{kind.name}:{number}" for number in numbers), *(record.key for record in by_id.values())}
+        troubled = cases.open_subjects(db, open_kinds, company_id=company_id, subjects=subjects)
     return Page(
         db=db,
         routes=routes,
@@ -192,7 +195,7 @@ def open_page(db: Connection, routes: Routes, system: str, batch: Sequence[Incom
         tries=open_tries(db, system_id, by_id) if reached else {},
         known=known,
         gone={number for key, number in removals.items() if key in known},
-        troubled=cases.open_subjects(db, _HEALED_BY_TELLING, company_id=company_id, subjects=subjects),
+        troubled=troubled,
         next_event=next_event,
         next_record=next_record,
     )
