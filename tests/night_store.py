@@ -182,8 +182,8 @@ class Night:
         if place not in self.lanes:
             self.lanes[place] = self._insert("lanes", company_id=1, target_id=target, lane_key=lane or key)
         lane_id = self.lanes[place]
-        unfinished = f"'{state}' IN {OPEN}"
-        first = f"NOT EXISTS (SELECT 1 FROM messages WHERE lane_id = {lane_id} AND state IN {OPEN})"
+        unfinished = f"'{state}' {OPEN}"
+        first = f"NOT EXISTS (SELECT 1 FROM messages WHERE lane_id = {lane_id} AND state {OPEN})"
         is_head = self._write(lambda db: db.execute(f"SELECT {unfinished} AND {first}").fetchone()[0])
         since = self.at(ago)
         message_id = self._insert(

@@ -51,7 +51,7 @@ def info(db: Connection, path: Path) -> dict[str, Any]:
     """What there is: sizes in bytes, moments as datetimes, ``tables`` with their numbers of rows."""
     found = identity.read_identity(db)
     created = db.execute("SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'created_at'").fetchone()
-    oldest_open = db.execute(f"SELECT min(accepted_at) FROM messages WHERE state IN {OPEN}").fetchone()
+    oldest_open = db.execute(f"SELECT min(accepted_at) FROM messages WHERE state {OPEN}").fetchone()
     return {
         "path": str(path),
         "size": _size(path),
@@ -136,7 +136,7 @@ def _lanes(db: Connection) -> Iterator[Problem]:
     for lane_id, oldest, heads, head in _few(
         db,
         "SELECT lane_id, min(message_id), sum(is_head), min(CASE WHEN is_head = 1 THEN message_id END) "
-        f"FROM messages WHERE state IN {OPEN} GROUP BY lane_id HAVING sum(is_head) <> 1 "
+        f"FROM messages WHERE state {OPEN} GROUP BY lane_id HAVING sum(is_head) <> 1 "
         "OR min(CASE WHEN is_head = 1 THEN message_id END) <> min(message_id)",
     ):
         if heads == 1:
@@ -146,7 +146,7 @@ def _lanes(db: Connection) -> Iterator[Problem]:
     for message_id, lane_id in _few(
         db,
         "SELECT m.message_id, m.lane_id FROM messages m JOIN lanes l USING (lane_id) "
-        f"WHERE m.state IN {OPEN} AND (m.target_id <> l.target_id OR m.company_id <> l.company_id)",
+        f"WHERE m.state {OPEN} AND (m.target_id <> l.target_id OR m.company_id <> l.company_id)",
     ):
         yield Problem("lanes", f"message {message_id} stands in lane {lane_id} of another system or company")
 

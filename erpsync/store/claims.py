@@ -20,7 +20,7 @@ from erpsync.store.totals import Tally
 # One row with all of them: each row of an answer is a wait for the interpreter while another thread has it.
 PICK = (
     "SELECT json_group_array(json_array(message_id, state, lease_no, tries, generation, flow_id, stake, currency)) FROM ("
-    f"SELECT * FROM messages WHERE is_head = 1 AND state IN {DUE} "
+    f"SELECT * FROM messages WHERE is_head = 1 AND state {DUE} "
     "AND target_id = ? AND flow_id = ? AND due_at <= ? ORDER BY due_at{order} LIMIT ?)"
 )
 PICK_OLDEST = PICK.format(order="")
@@ -30,7 +30,7 @@ _LOST = (
     "SELECT message_id, lease_no, tries, generation, leased_by, state_at, ?, ? FROM messages WHERE message_id = ? "
     "ON CONFLICT DO UPDATE SET ended_at = excluded.ended_at, outcome = excluded.outcome"
 )
-ANY_DUE = f"SELECT 1 FROM messages WHERE is_head = 1 AND state IN {DUE} AND target_id = ? AND flow_id = ? AND due_at <= ? LIMIT 1"
+ANY_DUE = f"SELECT 1 FROM messages WHERE is_head = 1 AND state {DUE} AND target_id = ? AND flow_id = ? AND due_at <= ? LIMIT 1"
 
 
 class _Head(NamedTuple):

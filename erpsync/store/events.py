@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from erpsync.store.connection import Connection
 from erpsync.store.rows import insert_rows, listed
+from erpsync.store.schema import KEPT_BACK
 
 # The index of events that can be brought back is used only where its condition is repeated.
 WAITING_FOR_SETTLEMENT = (
-    "SELECT e.event_id FROM events e WHERE e.verdict NOT IN ('accepted', 'caught_up', 'stale') AND e.verdict = 'waits' "
+    f"SELECT e.event_id FROM events e WHERE {KEPT_BACK} AND e.verdict = 'waits' "
     "AND e.company_id = ? AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.record_id = e.record_id AND m.target_id = e.system_id "
     "AND (m.state IN ('leased', 'unknown') OR m.pinned_id IS NOT NULL)) ORDER BY e.event_id LIMIT ?"
 )

@@ -19,7 +19,7 @@ from erpsync.store.totals import Tally
 
 PROMOTE = (
     "UPDATE messages SET is_head = 1 WHERE is_head = 0 AND message_id IN (SELECT (SELECT m.message_id FROM messages m "
-    f"WHERE m.lane_id = j.value AND m.state IN {OPEN} ORDER BY m.message_id LIMIT 1) FROM json_each(?) j)"
+    f"WHERE m.lane_id = j.value AND m.state {OPEN} ORDER BY m.message_id LIMIT 1) FROM json_each(?) j)"
 )
 
 
@@ -165,7 +165,7 @@ def has_open_message(db: Connection, target_id: int, record_id: int) -> bool:
     """Whether something of this record is on its way to a target, in whatever unfinished state."""
     return (
         db.execute(
-            f"SELECT 1 FROM messages WHERE record_id = ? AND target_id = ? AND state IN {OPEN} LIMIT 1",
+            f"SELECT 1 FROM messages WHERE record_id = ? AND target_id = ? AND state {OPEN} LIMIT 1",
             (record_id, target_id),
         ).fetchone()
         is not None
@@ -186,7 +186,7 @@ def lonely_waits(db: Connection, *, limit: int) -> list[tuple[int, str]]:
     rows = db.execute(
         "SELECT DISTINCT w.target_id, w.waits_on FROM waits w LEFT JOIN records r ON r.number = substr(w.waits_on, "
         "instr(w.waits_on, ':') + 1) AND r.kind = substr(w.waits_on, 1, instr(w.waits_on, ':') - 1) WHERE w.reason = 'parent' "
-        f"AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.record_id = r.record_id AND m.target_id = w.target_id AND m.state IN {OPEN}) "
+        f"AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.record_id = r.record_id AND m.target_id = w.target_id AND m.state {OPEN}) "
         "AND NOT EXISTS (SELECT 1 FROM exceptions e WHERE e.message_id = w.message_id AND (e.state = 'open' OR (e.closed_by <> 'engine' "
         "AND e.closed_at >= w.since))) LIMIT ?",
         (limit,),

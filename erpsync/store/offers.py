@@ -23,7 +23,7 @@ LANES_KNOWN = (  # and the last message's id, which would be a question of its o
 )
 OPEN_OF_LANES = (
     "SELECT lane_id, message_id, record_id, target_id, flow_id, state, stake, currency, is_head, pinned_id IS NOT NULL FROM messages "
-    f"INDEXED BY messages_lane WHERE state IN {OPEN} AND lane_id IN (SELECT value FROM json_each(?)) ORDER BY lane_id, message_id"
+    f"INDEXED BY messages_lane WHERE state {OPEN} AND lane_id IN (SELECT value FROM json_each(?)) ORDER BY lane_id, message_id"
 )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from erpsync.store.connection import Connection
+from erpsync.store.schema import OPEN
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def keys_on_their_way(db: Connection, target_id: int, keys: Collection[str]) -> 
     rows = db.execute(
         "SELECT DISTINCT j.value FROM json_each(?) j JOIN records r ON r.kind = substr(j.value, 1, instr(j.value, ':') - 1) "
         "AND r.number = substr(j.value, instr(j.value, ':') + 1) JOIN messages m ON m.record_id = r.record_id "
-        "AND m.target_id = ? AND m.state IN ('ready', 'leased', 'held', 'unknown', 'dead')",
+        f"AND m.target_id = ? AND m.state {OPEN}",
         (json.dumps(list(keys)), target_id),
     )
     return {str(row[0]) for row in rows}

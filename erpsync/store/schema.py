@@ -7,10 +7,10 @@ currency. ``company_id`` stands in every key.
 
 from __future__ import annotations
 
-from erpsync.store.tables_books import BOOKS
+from erpsync.store.tables_books import BOOKS, KEPT_BACK
 from erpsync.store.tables_queue import DUE, LATE, OPEN, QUEUE
 
-__all__ = ["DUE", "FIRST", "LATE", "OPEN"]
+__all__ = ["DUE", "FIRST", "KEPT_BACK", "LATE", "OPEN"]
 
 _NAMES: tuple[str, ...] = (
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",

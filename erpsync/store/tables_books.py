@@ -7,6 +7,9 @@ row that is written they would cost a fifteenth of taking in.
 
 from __future__ import annotations
 
+# Events that can be brought back; a list of more than two would be gathered into a table by each statement.
+KEPT_BACK = "verdict <> 'accepted' AND verdict <> 'caught_up' AND verdict <> 'stale'"
+
 BOOKS: tuple[str, ...] = (
     # Contents: raw, canonical, edited, sent. Who is known to have the same shares the row. No index of hashes: each content would write
     # a page of it somewhere in the middle, and in a large store that page would have to be read first.
@@ -76,7 +79,7 @@ BOOKS: tuple[str, ...] = (
         landscape_id INTEGER
     ) STRICT""",
     "CREATE INDEX events_record ON events (record_id)",
-    "CREATE INDEX events_back ON events (verdict) WHERE verdict NOT IN ('accepted', 'caught_up', 'stale')",
+    f"CREATE INDEX events_back ON events (verdict) WHERE {KEPT_BACK}",
     # The duplicate key outlives its event: (source, event id), else (source, key, revision, content hash).
     """CREATE TABLE seen (
         company_id INTEGER NOT NULL,

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from erpsync.domain.messages import MOVES, State
 
-_STATES = ", ".join(f"'{state}'" for state in State)
-OPEN = "('ready', 'leased', 'held', 'unknown', 'dead')"
-DUE = "('ready', 'leased')"
+
+def _is_one_of(column: str, values: Iterable[str]) -> str:
+    """Spelled out: a list of more than two is gathered into a table by each statement, and in a trigger for each row."""
+    return "(" + " OR ".join(f"{column} = '{value}'" for value in values) + ")"
+
+
+OPEN = "NOT IN ('done', 'skipped')"
+DUE = "IN ('ready', 'leased')"
 LATE = "state = 'ready' AND (is_head = 0 OR due_at <> accepted_at)"
 
 _MOVES_ALLOWED = " OR ".join(
-    f"(OLD.state = '{before}' AND NEW.state IN ({', '.join(repr(str(after)) for after in afters)}))"
-    for before, afters in MOVES.items()
-    if afters
+    f"(OLD.state = '{before}' AND {_is_one_of('NEW.state', afters)})" for before, afters in MOVES.items() if afters
 )
 
 QUEUE: tuple[str, ...] = (
@@ -31,7 +36,7 @@ QUEUE: tuple[str, ...] = (
         lane_id INTEGER NOT NULL REFERENCES lanes,
         flow_id INTEGER NOT NULL,
         record_id INTEGER NOT NULL REFERENCES records,
-        state TEXT NOT NULL CHECK (state IN ({_STATES})),
+        state TEXT NOT NULL CHECK {_is_one_of("state", State)},
         is_head INTEGER NOT NULL CHECK (is_head IN (0, 1)),
         due_at INTEGER NOT NULL,
         lease_no INTEGER NOT NULL DEFAULT 0,
@@ -52,11 +57,11 @@ QUEUE: tuple[str, ...] = (
         accepted_at INTEGER NOT NULL,
         state_at INTEGER NOT NULL,
         unknown_since INTEGER,
-        CHECK (is_head = 0 OR state IN {OPEN}),
-        CHECK (pinned_id IS NULL OR state IN ('ready', 'leased', 'unknown'))
+        CHECK (is_head = 0 OR state {OPEN}),
+        CHECK (pinned_id IS NULL OR {_is_one_of("state", (State.READY, State.LEASED, State.UNKNOWN))})
     ) STRICT""",
-    f"CREATE INDEX messages_lane ON messages (lane_id) WHERE state IN {OPEN}",
-    f"CREATE INDEX messages_due ON messages (target_id, flow_id, due_at) WHERE is_head = 1 AND state IN {DUE}",
+    f"CREATE INDEX messages_lane ON messages (lane_id) WHERE state {OPEN}",
+    f"CREATE INDEX messages_due ON messages (target_id, flow_id, due_at) WHERE is_head = 1 AND state {DUE}",
     "CREATE INDEX messages_settling ON messages (target_id, due_at) WHERE is_head = 1 AND state = 'unknown'",
     "CREATE INDEX messages_leased ON messages (target_id) WHERE state = 'leased'",
     # What does not stand in the order in which it came: the rest of what is ready does so in messages_due.

@@ -126,7 +126,7 @@ def _of_system(db: Connection, company: int, system: SystemStanding) -> list[tup
 def _waiting_at(db: Connection, company: int, system_id: int) -> list[_Document]:
     of_target = "SELECT m.* FROM flows f CROSS JOIN messages m ON m.flow_id = f.flow_id AND m.target_id = ?1"
     rows = db.execute(
-        f"SELECT record_id, currency, max(stake) FROM ({of_target} WHERE is_head = 1 AND state IN {DUE} "
+        f"SELECT record_id, currency, max(stake) FROM ({of_target} WHERE is_head = 1 AND state {DUE} "
         f"UNION ALL {of_target} WHERE is_head = 0 AND {LATE}) WHERE company_id = ?2 GROUP BY record_id, currency",
         (system_id, company),
     )

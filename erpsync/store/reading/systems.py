@@ -114,7 +114,7 @@ def _oldest_due(db: Connection, system_id: int, flows: list[int]) -> datetime | 
     """
     found = [db.execute("SELECT min(accepted_at) FROM messages WHERE state = 'leased' AND target_id = ?", (system_id,))]
     for flow_id in flows:
-        for condition, order in ((f"is_head = 1 AND state IN {DUE} AND due_at > 0", "due_at"), (LATE, "message_id")):
+        for condition, order in ((f"is_head = 1 AND state {DUE} AND due_at > 0", "due_at"), (LATE, "message_id")):
             found.append(
                 db.execute(
                     f"SELECT accepted_at FROM messages WHERE {condition} AND target_id = ? AND flow_id = ? ORDER BY {order} LIMIT 1",
