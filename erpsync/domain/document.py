@@ -11,6 +11,7 @@ import types
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -37,7 +38,7 @@ class Document(BaseModel):
 def read_document(model: type[Document], content: Mapping[str, Any], *, place: str = "", number: str = "") -> Document:
     """The document in ``content``; raises BadDocument naming the first field that is wrong, and why."""
     try:
-        document = model.model_validate(content)
+        document: Document = model.__pydantic_validator__.validate_python(content)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False, include_context=True)[0]
         field = ".".join(str(part) for part in first["loc"])
@@ -59,9 +60,9 @@ def read_document(model: type[Document], content: Mapping[str, Any], *, place: s
 
 
 def flatten(document: Document) -> Fields:
-    """The flat form of the fields that were told."""
+    """The flat form of the fields that were told, in the order of the model; lines in that of their ids."""
     flat: Fields = {}
-    told, values = document.model_fields_set, document.__dict__
+    told, values = document.__pydantic_fields_set__, document.__dict__
     currency = values.get("currency") or "USD"
     for name, to_flat, _ in _plan(type(document)):
         if name not in told:
@@ -74,16 +75,20 @@ def flatten(document: Document) -> Fields:
     return flat
 
 
+_line_id = attrgetter("line")
+
+
 def _flatten_lines(lines: Sequence[Line], flat: Fields, currency: str) -> None:
-    plan: _Plan = ()
-    for line in lines:
-        plan = plan or _plan(type(line))
+    if not lines:
+        return
+    plan = _plan(type(lines[0]))
+    for line in lines if len(lines) == 1 else sorted(lines, key=_line_id):
         prefix = f"{LINES}.{line.line}."
-        told, values = line.model_fields_set, line.__dict__
+        told, values = line.__pydantic_fields_set__, line.__dict__
         for field, to_flat, _ in plan:
             if field in told and field != "line":
-                item = values[field]
-                flat[prefix + field] = item if item is None or to_flat is _same else to_flat(item, currency)
+                value = values[field]
+                flat[prefix + field] = value if value is None or to_flat is _same else to_flat(value, currency)
 
 
 def unflatten(model: type[Document], flat: Mapping[str, Scalar]) -> Document:
@@ -186,7 +191,7 @@ def _converters(annotation: Any, metadata: list[Any]) -> tuple[Callable[[Any, st
     if bare is Decimal:
         if "minor units" in metadata:
             return minor_units, from_minor_units
-        return (lambda value, _: millionths(value)), (lambda value, _: from_millionths(value))
+        return millionths, (lambda value, _: from_millionths(value))
     if bare is date:
         return (lambda value, _: value.isoformat()), (lambda value, _: date.fromisoformat(value))
     if bare is datetime:

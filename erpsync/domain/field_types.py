@@ -9,7 +9,7 @@ import re
 import unicodedata
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 from pydantic import PlainValidator
 
@@ -20,13 +20,9 @@ _LONGEST_TEXT = 20_000
 _LONGEST_NUMBER = 200
 
 
-def _quantity(value: object) -> Decimal:
-    return to_number(value)
-
-
 def _not_negative(value: object) -> Decimal:
     number = to_number(value)
-    if number < 0:
+    if number.is_signed() and number:
         raise ValueError("is negative")
     return number
 
@@ -39,12 +35,12 @@ def _rate(value: object) -> Decimal:
 
 
 def _text(value: object) -> str:
+    if type(value) is str and len(value) <= _LONGEST_TEXT and value.isascii() and "\0" not in value:
+        return value  # nearly every one
     if not isinstance(value, str):
         raise ValueError("is not a text")  # noqa: TRY004
     if len(value) > _LONGEST_TEXT:
         raise ValueError(f"is longer than {_LONGEST_TEXT:,} characters")
-    if value.isascii() and "\0" not in value:
-        return value
     if "\0" in value:
         raise ValueError("holds a NUL character")
     if any("\ud800" <= c <= "\udfff" for c in value):
@@ -54,11 +50,13 @@ def _text(value: object) -> str:
 
 def _number_text(value: object) -> str:
     """A business number: NFC, no space around it, no control characters. Case and leading zeros count."""
+    if type(value) is str and 0 < len(value) <= _LONGEST_NUMBER and value.isascii() and value.isprintable():
+        return value.strip() or _empty()  # nearly every one
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     number = _text(value).strip()
     if not number:
-        raise ValueError("is empty")
+        return _empty()
     if len(number) > _LONGEST_NUMBER:
         raise ValueError(f"is longer than {_LONGEST_NUMBER} characters")
     if not (number.isascii() and number.isprintable()) and any(
@@ -68,15 +66,22 @@ def _number_text(value: object) -> str:
     return number
 
 
+def _empty() -> NoReturn:
+    raise ValueError("is empty")
+
+
 def _day(value: object) -> date:
     if isinstance(value, date) and not isinstance(value, datetime):
         return value
-    if isinstance(value, str) and _DAY.fullmatch(value):
+    if not isinstance(value, str) or len(value) != 10 or not value[4] == value[7] == "-":  # 20260302, 2026-W10-1
+        raise ValueError("is not a day (YYYY-MM-DD)")
+    try:
         day = date.fromisoformat(value)
-        if not 1900 <= day.year <= 2200:
-            raise ValueError("is not a year of business")
-        return day
-    raise ValueError("is not a day (YYYY-MM-DD)")
+    except ValueError as error:
+        raise ValueError(str(error) if _DAY.fullmatch(value) else "is not a day (YYYY-MM-DD)") from None
+    if not 1900 <= day.year <= 2200:
+        raise ValueError("is not a year of business")
+    return day
 
 
 def _moment(value: object) -> datetime:
@@ -101,10 +106,10 @@ def _flag(value: object) -> bool:
 Text = Annotated[str, PlainValidator(_text)]
 Number = Annotated[str, PlainValidator(_number_text)]
 Currency = Annotated[str, PlainValidator(currency_code)]
-Quantity = Annotated[Decimal, PlainValidator(_quantity), "millionths"]
+Quantity = Annotated[Decimal, PlainValidator(to_number), "millionths"]
 UnitPrice = Annotated[Decimal, PlainValidator(_not_negative), "millionths"]
 Rate = Annotated[Decimal, PlainValidator(_rate), "millionths"]
-Amount = Annotated[Decimal, PlainValidator(_quantity), "minor units"]
+Amount = Annotated[Decimal, PlainValidator(to_number), "minor units"]
 Day = Annotated[date, PlainValidator(_day)]
 Moment = Annotated[datetime, PlainValidator(_moment)]
 Flag = Annotated[bool, PlainValidator(_flag)]

@@ -101,8 +101,8 @@ def currency_code(value: object) -> str:
     return value
 
 
-def millionths(value: Decimal) -> int:
-    """A quantity, unit price or rate as the books keep it."""
+def millionths(value: Decimal, _currency: str = "") -> int:
+    """A quantity, unit price or rate as the books keep it, whatever the currency."""
     return int(value.scaleb(6))
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from erpsync.domain.flat import Fields, fields_of, json_bytes
 from erpsync.store import payloads
 from erpsync.store.connection import Connection
-from erpsync.store.rows import insert_rows, listed, write_rows
+from erpsync.store.rows import among, insert_rows, listed, write_rows
 
 Content = tuple[bytes, bytes]
 """Hash and bytes of a content that is about to be stored."""
@@ -131,21 +131,19 @@ def record_of(row: Sequence[Any]) -> Record:
     )
 
 
-def records_named(db: Connection, company_id: int, kind: str, numbers: Iterable[str]) -> dict[str, Record]:
+def records_named(db: Connection, company_id: int, kind: str, numbers: Collection[str]) -> dict[str, Record]:
     """The records of a kind by number, as many of these as there are."""
+    any_of, asked = among(numbers)
     rows = db.execute(
-        f"SELECT {RECORD} FROM {_RECORDS} WHERE company_id = ? AND kind = ? AND number IN (SELECT value FROM json_each(?))",
-        (company_id, kind, listed(numbers)),
+        f"SELECT {RECORD} FROM {_RECORDS} WHERE company_id = ? AND kind = ? AND number {any_of}", (company_id, kind, *asked)
     )
     return {record.number: record for record in map(record_of, rows)}
 
 
-def records_by_id(db: Connection, record_ids: Iterable[int]) -> dict[int, Record]:
+def records_by_id(db: Connection, record_ids: Collection[int]) -> dict[int, Record]:
     """The records with these ids."""
-    rows = db.execute(
-        f"SELECT {RECORD} FROM {_RECORDS} WHERE record_id IN (SELECT value FROM json_each(?))",
-        (listed(record_ids),),
-    )
+    any_of, asked = among(record_ids)
+    rows = db.execute(f"SELECT {RECORD} FROM {_RECORDS} WHERE record_id {any_of}", asked)
     return {record.record_id: record for record in map(record_of, rows)}
 
 
@@ -203,12 +201,13 @@ def picture_of(row: Sequence[Any]) -> Picture:
     )
 
 
-def pictures(db: Connection, system_id: int, record_ids: Iterable[int]) -> dict[int, Picture]:
+def pictures(db: Connection, system_id: int, record_ids: Collection[int]) -> dict[int, Picture]:
     """What a system holds of these records, by record id."""
+    any_of, asked = among(record_ids)
     rows = db.execute(
         f"SELECT record_id, {PICTURE} FROM pictures LEFT JOIN payloads ON payload_id = content_id "
-        "WHERE system_id = ? AND record_id IN (SELECT value FROM json_each(?))",
-        (system_id, listed(record_ids)),
+        f"WHERE system_id = ? AND record_id {any_of}",
+        (system_id, *asked),
     )
     return {int(row[0]): picture_of(row[1:]) for row in rows}
 

@@ -41,6 +41,7 @@ for _type, _exact in _EXACT:
 
 __all__ = [
     "APPLICATION_ID",
+    "LOG_BYTES",
     "SQLITE_VERSION",
     "Connection",
     "Cursor",
@@ -64,7 +65,9 @@ SQLITE_VERSION: tuple[int, ...] = tuple(int(part) for part in dbapi.sqlite_versi
 
 # A commit writes whole pages: one event alone costs a tenth less than with 8192, many at once the same.
 _PAGE_BYTES = 4096
-_CHECKPOINT_PAGES = 16_000  # keeps the -wal file under 64 MiB
+_CHECKPOINT_PAGES = 8_000
+_FRAME_HEAD, _LOG_HEAD = 24, 32  # sqlite.org/walformat
+LOG_BYTES = _LOG_HEAD + _CHECKPOINT_PAGES * (_PAGE_BYTES + _FRAME_HEAD)  # of the -wal file when it is checkpointed
 _CACHE_KIB = 16_384
 _STATEMENTS = 256
 _READER_WAIT_SECONDS = 5.0  # a reader waits only while another process recovers or closes the file

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from erpsync.store.connection import Connection
-from erpsync.store.rows import insert_rows, listed
+from erpsync.store.rows import among, insert_rows, listed
 from erpsync.store.schema import KEPT_BACK
 
 # The index of events that can be brought back is used only where its condition is repeated.
@@ -79,12 +79,12 @@ def insert_events(
     )
 
 
-def seen_before(db: Connection, company_id: int, system_id: int, keys: Iterable[str]) -> dict[str, tuple[bytes, int]]:
+def seen_before(db: Connection, company_id: int, system_id: int, keys: Collection[str]) -> dict[str, tuple[bytes, int]]:
     """Content hash and event id of the duplicate keys that are known."""
+    any_of, asked = among(keys)
     rows = db.execute(
-        "SELECT dup_key, content_hash, event_id FROM seen WHERE company_id = ? AND system_id = ? "
-        "AND dup_key IN (SELECT value FROM json_each(?))",
-        (company_id, system_id, listed(keys)),
+        f"SELECT dup_key, content_hash, event_id FROM seen WHERE company_id = ? AND system_id = ? AND dup_key {any_of}",
+        (company_id, system_id, *asked),
     )
     return {str(key): (bytes(content), int(event_id)) for key, content, event_id in rows}
 

@@ -13,12 +13,12 @@ from typing import NamedTuple
 from erpsync.domain.messages import Reason, State
 from erpsync.store import cases
 from erpsync.store.connection import Connection
-from erpsync.store.rows import insert_numbered, insert_rows, listed, write_rows
+from erpsync.store.rows import among, insert_numbered, insert_rows, listed, write_rows
 from erpsync.store.schema import OPEN
 from erpsync.store.totals import Tally
 
 LANES_KNOWN = (  # and the last message's id, which would be a question of its own
-    "SELECT target_id, lane_key, lane_id FROM lanes WHERE company_id = ? AND lane_key IN (SELECT value FROM json_each(?)) "
+    "SELECT target_id, lane_key, lane_id FROM lanes WHERE company_id = ? AND lane_key {any_of} "
     "UNION ALL SELECT 0, '', (SELECT COALESCE(max(message_id), 0) FROM messages)"
 )
 OPEN_OF_LANES = (
@@ -135,8 +135,8 @@ def _lanes(
 ) -> tuple[dict[tuple[int, str], int], dict[int, list[_Message]], int]:
     """The lane of each (target, key), made where it is new; what stands in those that were there; the last message's id."""
     wanted = dict.fromkeys((o.target_id, o.lane_key) for o in offers)
-    keys = listed({key for _, key in wanted})
-    *known, (_, _, last_id) = db.execute(LANES_KNOWN, (company_id, keys)).fetchall()
+    any_of, keys = among({key for _, key in wanted})
+    *known, (_, _, last_id) = db.execute(LANES_KNOWN.format(any_of=any_of), (company_id, *keys)).fetchall()
     there = {(target, key): lane_id for target, key, lane_id in known}
     found = {lane: there[lane] for lane in wanted if lane in there}
     lines = _lines(db, found.values()) if found else {}

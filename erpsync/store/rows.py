@@ -5,15 +5,22 @@ One statement with a block of rows binds, steps and lets go of the interpreter o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import chain
 
 from erpsync.domain.flat import json_bytes
 from erpsync.store.connection import Connection, Cursor
 
-# Rows in a statement; a few sizes, so that SQLite need not read a new text each time.
-_BLOCKS = (128, 64, 32, 16, 8, 4, 2, 1)
+_MOST = 128  # rows in a statement, halved down to one: a few sizes, so that SQLite need not read a new text each time
+_FEW = 4
+
+
+def among(values: Collection[object]) -> tuple[str, Sequence[object]]:
+    """How a column is compared with any of these, and the parameters of that. A few are named one by one: no list is read."""
+    if len(values) <= _FEW:
+        return f"IN ({', '.join('?' * len(values))})", [*values]
+    return "IN (SELECT value FROM json_each(?))", (listed(values),)
 
 
 def listed(values: Iterable[object]) -> str:
@@ -57,11 +64,11 @@ def _execute(db: Connection, statement: str, block: Sequence[Sequence[object]]) 
 
 
 def _blocks(rows: Sequence[Sequence[object]]) -> Iterator[Sequence[Sequence[object]]]:
-    start = 0
-    for size in _BLOCKS:
-        while len(rows) - start >= size:
-            yield rows[start : start + size]
-            start += size
+    start, there = 0, len(rows)
+    while there:
+        size = min(_MOST, 1 << there.bit_length() - 1)
+        yield rows[start : start + size]
+        start, there = start + size, there - size
 
 
 @lru_cache(maxsize=256)

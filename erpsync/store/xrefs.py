@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from erpsync.store.connection import Connection
-from erpsync.store.rows import insert_rows, listed
+from erpsync.store.rows import among, insert_rows, listed
 
 # CROSS JOIN: what is asked for comes first, then the index is sought for each; left to itself SQLite reads every row.
 BOUND_TO = (
@@ -28,11 +28,11 @@ class Binding(NamedTuple):
     far_id: str
 
 
-def far_ids(db: Connection, system_id: int, record_ids: Iterable[int]) -> dict[int, str]:
+def far_ids(db: Connection, system_id: int, record_ids: Collection[int]) -> dict[int, str]:
     """What a system calls these records, as far as it has them."""
+    any_of, asked = among(record_ids)
     rows = db.execute(
-        "SELECT record_id, far_id FROM xrefs WHERE system_id = ? AND record_id IN (SELECT value FROM json_each(?))",
-        (system_id, listed(record_ids)),
+        f"SELECT record_id, far_id FROM xrefs WHERE system_id = ? AND record_id {any_of}", (system_id, *asked)
     )
     return {int(record_id): str(far_id) for record_id, far_id in rows}
 

@@ -101,7 +101,9 @@ def kind_words() -> dict[str, str]:
 
 def kind_or_none(word: str) -> Kind | None:
     """The kind called ``word`` (singular or plural). Only its own module is loaded where that bears the kind's name."""
-    if word not in _KINDS and not _found:
+    if (named := _KINDS.get(word)) is not None:
+        return named
+    if not _found:
         _load(word if word in _modules() else word.removesuffix("s"))
     for kind in _KINDS.values():
         if word in (kind.name, kind.plural):

@@ -52,7 +52,8 @@ class Incoming:
 
 def receive(tolds: Iterable[Told], *, read_at: datetime, whole_scan: bool = False) -> list[Incoming]:
     """Each thing told, ready to be decided about."""
-    return [_receive(told, ms(read_at), whole_scan) for told in tolds]
+    began = ms(read_at)
+    return [_receive(told, began, whole_scan) for told in tolds]
 
 
 def _receive(told: Told, read_at: int, whole_scan: bool) -> Incoming:
@@ -63,7 +64,7 @@ def _receive(told: Told, read_at: int, whole_scan: bool) -> Incoming:
         fields = flatten(told.document)
         number = kind.number(fields)
         tells_lines = "lines" in told.document.model_fields_set
-    canonical = json_bytes(dict(sorted(fields.items()))) if fields else b""
+    canonical = json_bytes(fields) if fields else b""
     raw_hash = digest(told.raw)
     return Incoming(
         kind=kind,
