@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from erpsync.store.store import Store
 
 T = TypeVar("T")
-_ALLOCATIONS_BETWEEN_COLLECTIONS = 50_000  # a page of 500 orders makes as many objects; Python's own 700 costs a sixth
+_ALLOCATIONS_BETWEEN_COLLECTIONS = 200_000  # a page of 500 orders makes as many objects; Python's own 700 costs a sixth
 _YES = ("1", "true", "yes", "on")
 _NO = ("", "0", "false", "no", "off")
 

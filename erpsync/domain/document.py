@@ -60,18 +60,16 @@ def read_document(model: type[Document], content: Mapping[str, Any], *, place: s
 
 
 def flatten(document: Document) -> Fields:
-    """The flat form of the fields that were told, in the order of the model; lines in that of their ids."""
+    """The flat form of the fields that were told, in the order of the model; then the lines, in that of their ids."""
     flat: Fields = {}
     told, values = document.__pydantic_fields_set__, document.__dict__
     currency = values.get("currency") or "USD"
     for name, to_flat, _ in _plan(type(document)):
-        if name not in told:
-            continue
-        value = values[name]
-        if name == LINES:
-            _flatten_lines(value or (), flat, currency)
-        else:
+        if name in told and name != LINES:
+            value = values[name]
             flat[name] = value if value is None or to_flat is _same else to_flat(value, currency)
+    if LINES in told:
+        _flatten_lines(values[LINES] or (), flat, currency)
     return flat
 
 

@@ -15,7 +15,7 @@ from erpsync.domain.flat import LINES, Fields, Scalar
 _MISSING = object()
 
 
-@dataclass
+@dataclass(slots=True)
 class Decision:
     """What a document changes. ``seen`` moves the picture; ``accepted`` the record too; ``refused`` is to be mended."""
 

@@ -19,7 +19,7 @@ Content = tuple[bytes, bytes]
 """Hash and bytes of a content that is about to be stored."""
 
 
-@dataclass
+@dataclass(slots=True)
 class Holds:
     """Fields, and where exactly these lie as a content: ``content_id`` where they are stored, ``unstored`` where they will be.
 
@@ -35,7 +35,7 @@ class Holds:
         self.fields, self.content_id, self.unstored = fields, content_id, unstored
 
 
-@dataclass
+@dataclass(slots=True)
 class Record(Holds):
     """Our canonical document now. ``origins`` has who set a field and when (milliseconds), ``""`` those of all not named."""
 
@@ -59,7 +59,7 @@ class Record(Holds):
         return self.revision == 0
 
 
-@dataclass
+@dataclass(slots=True)
 class Picture(Holds):
     """What one system is last known to hold. ``asked``: what we asked for, where it holds something else."""
 
@@ -148,7 +148,7 @@ def records_by_id(db: Connection, record_ids: Collection[int]) -> dict[int, Reco
 
 
 def insert_records(db: Connection, company_id: int, records: Sequence[Record]) -> None:
-    """Write new records; their ids were taken from ``events.next_ids``."""
+    """Write new records; their ids were taken from ``before_page``."""
     keep_contents(db, records)
     insert_rows(
         db,

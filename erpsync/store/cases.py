@@ -10,10 +10,6 @@ from erpsync.domain.exceptions import EXCEPTION_KINDS
 from erpsync.store.connection import Connection
 from erpsync.store.rows import listed
 
-ANY_OPEN = (
-    "SELECT j.value FROM json_each(?) j WHERE EXISTS "
-    "(SELECT 1 FROM exceptions WHERE state = 'open' AND company_id = ? AND kind = j.value)"
-)
 OPEN_SUBJECTS = (
     "SELECT DISTINCT subject FROM exceptions WHERE state = 'open' AND company_id = ? AND kind = ? "
     "AND subject IN (SELECT value FROM json_each(?))"
@@ -95,11 +91,6 @@ def heal_message(db: Connection, message_id: int, *, now: int, how: str, by: str
         (now, by, how, message_id),
     ).fetchall()
     return [int(row[0]) for row in rows]
-
-
-def open_kinds(db: Connection, kinds: Iterable[str], *, company_id: int) -> list[str]:
-    """Those of these kinds of which any case is open."""
-    return [str(kind) for (kind,) in db.execute(ANY_OPEN, (listed(kinds), company_id)).fetchall()]
 
 
 def open_subjects(

@@ -42,14 +42,6 @@ class EventRow:
     mapping_hash: str = ""
 
 
-def next_ids(db: Connection) -> tuple[int, int]:
-    """The first ids of events and of records that are not taken; true until this transaction writes some."""
-    event_id, record_id = db.execute(
-        "SELECT (SELECT COALESCE(max(event_id), 0) + 1 FROM events), (SELECT COALESCE(max(record_id), 0) + 1 FROM records)"
-    ).fetchone()
-    return int(event_id), int(record_id)
-
-
 def insert_events(
     db: Connection, rows: Sequence[EventRow], *, company_id: int, system_id: int, landscape_id: int | None
 ) -> None:
@@ -129,7 +121,8 @@ def any_removal_held(db: Connection, company_id: int, system_id: int, kind: str)
     """Whether a removal of this kind in this system waits for a person."""
     return bool(
         db.execute(
-            "SELECT EXISTS (SELECT 1 FROM events WHERE verdict = 'held' AND company_id = ? AND system_id = ? AND kind = ?)",
+            f"SELECT EXISTS (SELECT 1 FROM events WHERE {KEPT_BACK} AND verdict = 'held' "
+            "AND company_id = ? AND system_id = ? AND kind = ?)",
             (company_id, system_id, kind),
         ).fetchone()[0]
     )

@@ -6,9 +6,9 @@ a later one clears is written as cleared. Rule: a lane with unfinished messages 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar
 
 from erpsync.domain.messages import Reason, State
 from erpsync.store import cases
@@ -25,9 +25,14 @@ OPEN_OF_LANES = (
     "SELECT lane_id, message_id, record_id, target_id, flow_id, state, stake, currency, is_head, pinned_id IS NOT NULL FROM messages "
     f"INDEXED BY messages_lane WHERE state {OPEN} AND lane_id IN (SELECT value FROM json_each(?)) ORDER BY lane_id, message_id"
 )
+TAKEN_LANES = (  # a long line is not read for what only joins it
+    "SELECT value FROM json_each(?) WHERE EXISTS "
+    f"(SELECT 1 FROM messages INDEXED BY messages_lane WHERE state {OPEN} AND lane_id = value)"
+)
 
 
-class Offer(NamedTuple):
+@dataclass(slots=True, eq=False)
+class Offer:
     """A message to be put into a lane.
 
     ``supersedes``: it clears older ones of its record that still wait. ``cancels``: the document is cancelled and the
@@ -46,13 +51,19 @@ class Offer(NamedTuple):
     filtered: bool = False
     mends: bool = False
     waits_for_person: str = ""  # why it may not go without one
+    # What becomes of it, which ``offer`` decides; ``by``: the message that cleared it.
+    message_id: int = 0
+    state: State = State.READY
+    is_head: bool = False
+    reason: str = ""
+    by: int | None = None
+    pinned: ClassVar[bool] = False
 
 
 @dataclass(slots=True, eq=False)
-class _Message:
-    """One that stands in a lane, or is put there now (``offer``). ``by``: the message that cleared it."""
+class _Standing:
+    """A message that stands in a lane already. ``by``: the new one that clears it."""
 
-    lane_id: int
     message_id: int
     record_id: int
     target_id: int
@@ -60,13 +71,14 @@ class _Message:
     state: str
     stake: int
     currency: str
-    is_head: bool = False
-    pinned: bool = False
-    offer: Offer | None = None
+    is_head: bool
+    pinned: bool
     reason: str = ""
     by: int | None = None
 
 
+_Line = list[Offer | _Standing]
+_SOMEBODY = _Standing(0, 0, 0, 0, "", 0, "", is_head=True, pinned=False)  # stands for a line that nobody looks into
 _MAY_BE_CLEARED = (State.READY, State.HELD, State.DEAD)
 
 
@@ -75,82 +87,96 @@ def offer(db: Connection, offers: Sequence[Offer], tally: Tally, *, now: int) ->
     if not offers:
         return []
     lanes, lines, last_id = _lanes(db, tally.company_id, offers)
-    new: list[_Message] = []
-    cleared: list[_Message] = []
-    for message_id, o in enumerate(offers, start=last_id + 1):
-        lane_id = lanes[o.target_id, o.lane_key]
-        message = _Message(
-            lane_id, message_id, o.record_id, o.target_id, o.flow_id, State.READY, o.stake, o.currency, offer=o
-        )
-        new.append(message)
+    cleared: list[_Standing] = []
+    for message_id, (o, lane_id) in enumerate(zip(offers, lanes, strict=True), start=last_id + 1):
+        o.message_id = message_id
         line = lines.get(lane_id)
         if line is None:
             line = lines[lane_id] = []
-        gone = _clear(message, o, line) if line else ()
-        if o.filtered and message.state is State.READY:
-            message.state, message.reason = State.SKIPPED, Reason.FILTERED
-        elif o.waits_for_person and message.state is State.READY:
-            message.state = State.HELD
+        gone = _clear(o, line) if line else ()
+        if o.state is State.READY:
+            if o.filtered:
+                o.state, o.reason = State.SKIPPED, Reason.FILTERED
+            elif o.waits_for_person:
+                o.state = State.HELD
         if gone:
-            cleared += [m for m in gone if m.offer is None]
+            cleared += [m for m in gone if isinstance(m, _Standing)]
             lines[lane_id] = line = [m for m in line if m not in gone]
-        if message.state is not State.SKIPPED:
-            line.append(message)
-    heads = [line[0] for line in lines.values() if line]
-    promoted = [m.message_id for m in heads if m.offer is None and not m.is_head]
-    for head in heads:
-        head.is_head = True
+        if o.state is not State.SKIPPED:
+            line.append(o)
+    promoted = []
+    for line in lines.values():
+        if line and not (head := line[0]).is_head:
+            head.is_head = True
+            if isinstance(head, _Standing):
+                promoted.append(head.message_id)
     if cleared:
         _write_cleared(db, cleared, tally, now=now)
-    _write_new(db, new, tally, now=now)
+    _write_new(db, offers, lanes, tally, now=now)
     if promoted:
         db.execute(
             "UPDATE messages SET is_head = 1 WHERE message_id IN (SELECT value FROM json_each(?))",
             (listed(promoted),),
         )
-    return [m.message_id for m in new]
+    return [o.message_id for o in offers]
 
 
-def _clear(message: _Message, o: Offer, line: Sequence[_Message]) -> Sequence[_Message]:
+def _clear(o: Offer, line: _Line) -> _Line:
     """Those of its record that this message clears; each is told so. A cancelling one may be cleared with them."""
+    if not _clears(o):
+        return []
     mine = [m for m in line if m.record_id == o.record_id]
     waiting = [m for m in mine if not m.pinned and m.state in _MAY_BE_CLEARED]
     if o.cancels and waiting and len(waiting) == len(mine):
         reason = Reason.CANCELLED
-        message.state, message.reason = State.SKIPPED, Reason.CANCELLED
-        message.by = waiting[-1].message_id
+        o.state, o.reason = State.SKIPPED, Reason.CANCELLED
+        o.by = waiting[-1].message_id
     elif o.supersedes:
         reason = Reason.SUPERSEDED
     else:
-        return ()
+        return []
     for m in waiting:
-        m.reason, m.by = reason, message.message_id
-        if m.offer is not None:  # of this very page: written as it ends
+        m.reason, m.by = reason, o.message_id
+        if isinstance(m, Offer):  # of this very page: written as it ends
             m.state = State.SKIPPED
     return waiting
 
 
-def _lanes(
-    db: Connection, company_id: int, offers: Iterable[Offer]
-) -> tuple[dict[tuple[int, str], int], dict[int, list[_Message]], int]:
-    """The lane of each (target, key), made where it is new; what stands in those that were there; the last message's id."""
-    wanted = dict.fromkeys((o.target_id, o.lane_key) for o in offers)
-    any_of, keys = among({key for _, key in wanted})
+def _lanes(db: Connection, company_id: int, offers: Sequence[Offer]) -> tuple[list[int], dict[int, _Line], int]:
+    """The lane of each offer, made where it is new; what stands in those that were there; the last message's id."""
+    places = [(o.target_id, o.lane_key) for o in offers]
+    any_of, keys = among({key for _, key in places})
     *known, (_, _, last_id) = db.execute(LANES_KNOWN.format(any_of=any_of), (company_id, *keys)).fetchall()
-    there = {(target, key): lane_id for target, key, lane_id in known}
-    found = {lane: there[lane] for lane in wanted if lane in there}
-    lines = _lines(db, found.values()) if found else {}
-    if missing := [lane for lane in wanted if lane not in there]:
+    found = {(target, key): lane_id for target, key, lane_id in known}
+    missing = dict.fromkeys(place for place in places if place not in found)
+    lines: dict[int, _Line] = {}
+    if found:
+        there = {found[place] for place in places if place in found}
+        looked_into = {found[place] for o, place in zip(offers, places, strict=True) if _clears(o) and place in found}
+        lines = {lane_id: [_SOMEBODY] for lane_id in _taken(db, there - looked_into)} | _lines(db, looked_into)
+    if missing:
         rows = [(company_id, target, key) for target, key in missing]
         found.update(zip(missing, insert_numbered(db, "lanes (company_id, target_id, lane_key)", rows), strict=True))
-    return found, lines, last_id
+    return [found[place] for place in places], lines, last_id
 
 
-def _lines(db: Connection, lane_ids: Iterable[int]) -> dict[int, list[_Message]]:
+def _clears(o: Offer) -> bool:
+    """Whether it may clear what stands before it."""
+    return o.supersedes or o.cancels
+
+
+def _taken(db: Connection, lane_ids: Collection[int]) -> list[int]:
+    """Those of these lanes that have unfinished messages."""
+    return [lane_id for (lane_id,) in db.execute(TAKEN_LANES, (listed(lane_ids),))] if lane_ids else []
+
+
+def _lines(db: Connection, lane_ids: Collection[int]) -> dict[int, _Line]:
     """The unfinished messages of these lanes, oldest first."""
-    lines: dict[int, list[_Message]] = {}
-    for row in db.execute(OPEN_OF_LANES, (listed(lane_ids),)):
-        lines.setdefault(row[0], []).append(_Message(*row))
+    if not lane_ids:
+        return {}
+    lines: dict[int, _Line] = {}
+    for lane_id, *row in db.execute(OPEN_OF_LANES, (listed(lane_ids),)):
+        lines.setdefault(lane_id, []).append(_Standing(*row))
     return lines
 
 
@@ -160,7 +186,7 @@ _CLEARED = (
 )
 
 
-def _write_cleared(db: Connection, cleared: Sequence[_Message], tally: Tally, *, now: int) -> None:
+def _write_cleared(db: Connection, cleared: Sequence[_Standing], tally: Tally, *, now: int) -> None:
     """Skip older messages that a newer one cleared, with what hangs on them."""
     for m in cleared:
         tally.move(
@@ -180,24 +206,25 @@ def _write_cleared(db: Connection, cleared: Sequence[_Message], tally: Tally, *,
             cases.heal_message(db, m.message_id, now=now, how=f"superseded by message {m.by}")
 
 
-def _write_new(db: Connection, new: Sequence[_Message], tally: Tally, *, now: int) -> None:
+def _write_new(db: Connection, new: Sequence[Offer], lanes: Sequence[int], tally: Tally, *, now: int) -> None:
     company_id = tally.company_id
     counted: dict[tuple[int, int, str, str], list[int]] = {}
     rows, waits = [], []
-    for m in new:
-        o = m.offer
-        assert o is not None  # noqa: S101  (each was made from its offer)
-        count = counted.setdefault((m.flow_id, m.target_id, m.state, m.currency), [0, 0])
+    for o, lane_id in zip(new, lanes, strict=True):
+        place = (o.flow_id, o.target_id, o.state, o.currency)
+        count = counted.get(place)
+        if count is None:
+            count = counted[place] = [0, 0]
         count[0] += 1
-        count[1] += m.stake
+        count[1] += o.stake
         if o.filtered:
-            tally.happened(at=now, flow_id=m.flow_id, system_id=m.target_id, outcome="filtered")
-        if m.state is State.HELD:
-            waits.append((m.message_id, m.target_id, o.waits_for_person, now))
+            tally.happened(at=now, flow_id=o.flow_id, system_id=o.target_id, outcome="filtered")
+        if o.state is State.HELD:
+            waits.append((o.message_id, o.target_id, o.waits_for_person, now))
         rows.append(
             (
-                *(m.message_id, company_id, o.event_id, m.target_id, m.lane_id, m.flow_id, m.record_id, m.state),
-                *(m.is_head, now, m.reason, m.by, m.stake, m.currency, o.mends, now, now),
+                *(o.message_id, company_id, o.event_id, o.target_id, lane_id, o.flow_id, o.record_id, o.state),
+                *(o.is_head, now, o.reason, o.by, o.stake, o.currency, o.mends, now, now),
             )
         )
     for (flow_id, target_id, state, currency), (n, stake) in counted.items():

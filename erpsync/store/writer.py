@@ -90,8 +90,12 @@ class Writer:
             raise Defect("the writer was called from inside a write")
         waiter: Waiter[_T] = Waiter()
         job = Job(fn, waiter, loop=None, waits=True)
-        if not self._write_now(job):
-            self._put(job)
+        if self._write_now(job):
+            if job.error is not None:
+                raise job.error
+            result: _T = job.result
+            return result
+        self._put(job)
         return waiter.result()
 
     async def run(self, fn: Callable[[Connection], _T]) -> _T:
@@ -129,7 +133,7 @@ class Writer:
             self._transact(deque((job,)))
         finally:
             self._turn.release()
-        return True
+        return True  # nobody need be told: who stands here sees it
 
     # The thread ------------------------------------------------------------------------------------------------
 
@@ -138,7 +142,7 @@ class Writer:
             while self._gather():
                 with self._turn:
                     there = len(self._left)
-                    self._transact(self._left)
+                    tell(self._transact(self._left))
                     with self._gate:
                         self._waiting -= there - len(self._left)
                     self._yield()
@@ -174,8 +178,8 @@ class Writer:
             left.append(job)
         return True
 
-    def _transact(self, left: deque[Job]) -> None:
-        """One transaction with as many closures as fit; then everybody is told."""
+    def _transact(self, left: deque[Job]) -> list[Job]:
+        """One transaction with as many closures as fit; who put them may be told now."""
         done: list[Job] = []
         self._writes = threading.get_ident()
         try:
@@ -199,7 +203,7 @@ class Writer:
                     self._committed()
         finally:
             self._writes = 0
-        tell(done)
+        return done
 
     def _run_many(self, left: deque[Job], done: list[Job]) -> None:
         self._begun_at = time.monotonic()

@@ -25,7 +25,8 @@ from erpsync.engine.context import Context
 from erpsync.engine.crew import Crew, at_work
 from erpsync.engine.intake.apply import apply
 from erpsync.engine.intake.incoming import receive
-from erpsync.store import books, events, xrefs
+from erpsync.store import books, xrefs
+from erpsync.store.before import before_page
 from erpsync.store.checking import verify
 from erpsync.store.connection import Connection
 
@@ -93,7 +94,7 @@ def _fill(db: Connection, context: Context, bodies: Sequence[bytes], *, mapped: 
     apply(db, context.routes, SOURCE, receive(tolds, read_at=datetime.now(UTC)), now=now)
     if mapped:
         named = {key for told in tolds for key in kind.parents(_flat(told))}
-        _, first = events.next_ids(db)
+        first = before_page(db, context.routes.company_id).next_record
         parents = [
             books.Record(first + n, *key.partition(":")[::2], revision=1, changed_at=now)
             for n, key in enumerate(sorted(named))

@@ -13,13 +13,13 @@ def net_total(fields: Flat) -> tuple[int, str]:
     if isinstance(total := fields.get("total"), int):
         return total, currency
     amount = 0
-    for path, quantity in fields.items():
-        if path.endswith(".quantity") and path.startswith("lines.") and isinstance(quantity, int):
-            prefix = path[: -len("quantity")]
-            price, discount = fields.get(prefix + "unit_price"), fields.get(prefix + "discount")
+    for path, price in fields.items():
+        if path.endswith(".unit_price") and path.startswith("lines.") and isinstance(price, int):
+            line = path[: -len("unit_price")]
+            quantity, discount = fields.get(line + "quantity"), fields.get(line + "discount")
             amount += line_amount(
-                quantity=quantity,
-                unit_price=price if isinstance(price, int) else 0,
+                quantity=quantity if isinstance(quantity, int) else 0,
+                unit_price=price,
                 discount=discount if isinstance(discount, int) else 0,
                 currency=currency,
             )

@@ -95,27 +95,17 @@ def _for_routes(
             if not _needs(route, record, held.get(record_id)):
                 continue
             there = record_id in bound
-            filtered = route.where is not None and not record.removed and not route.lets_through(record.fields, now=at)
-            why = "" if restored_at is None else _after_restore(route, change, there=there, restored_at=restored_at)
-            supersedes = always or (until_there and not there)
-            offers.append(
-                Offer(
-                    *(
-                        change.event_id,
-                        route.target_id,
-                        route.flow_id,
-                        record_id,
-                        lane_key,
-                        supersedes,
-                        stake,
-                        currency,
-                    ),
-                    cancels=is_off and not there,
-                    filtered=filtered,
-                    mends=mending,
-                    waits_for_person=why,
-                )
+            one = Offer(
+                *(change.event_id, route.target_id, route.flow_id, record_id, lane_key),
+                *(always or (until_there and not there), stake, currency, is_off and not there),
             )
+            if route.where is not None and not record.removed:
+                one.filtered = not route.lets_through(record.fields, now=at)
+            if mending:
+                one.mends = True
+            if restored_at is not None:
+                one.waits_for_person = _after_restore(route, change, there=there, restored_at=restored_at)
+            offers.append(one)
     return offers
 
 
@@ -133,9 +123,9 @@ def _lane_key(routes: Routes, key: str) -> str:
     return key if company == "main" else f"{company}/{key}"
 
 
-def _after_restore(route: Route, change: Change, *, there: bool, restored_at: int | None) -> str:
+def _after_restore(route: Route, change: Change, *, there: bool, restored_at: int) -> str:
     """A store opened from a backup does not know what it sent since: what cannot be looked for asks a person."""
-    if restored_at is None or there or route.writes.finds or route.writes.upsert:
+    if there or route.writes.finds or route.writes.upsert:
         return ""
     if change.at is not None and change.at >= restored_at:
         return ""

@@ -17,6 +17,7 @@ from erpsync.engine.intake.incoming import Incoming
 from erpsync.engine.intake.offering import Change
 from erpsync.engine.routes import Routes
 from erpsync.store import books, cases, events, xrefs
+from erpsync.store.before import before_page
 from erpsync.store.books import Picture, Record
 from erpsync.store.cases import Case
 from erpsync.store.connection import Connection
@@ -170,14 +171,14 @@ def open_page(db: Connection, routes: Routes, system: str, batch: Sequence[Incom
             by_id[record.record_id] = record
             records.setdefault(record.number, record)
     reached = bool(by_id) and routes.reaching(system, kind.name) is not None
-    removals = {events.removal_key(kind.name, number): number for number in numbers}
-    sent = [key for inc in batch if (key := inc.dup_key)]
-    known = events.seen_before(db, company_id, system_id, [*sent, *removals]) if sent or removals else {}
-    next_event, next_record = events.next_ids(db)
+    before = before_page(db, company_id, _HEALED_BY_TELLING)
+    removals = {events.removal_key(kind.name, number): number for number in numbers} if before.removals_held else {}
+    asked = [*(key for inc in batch if (key := inc.dup_key)), *removals]
+    known = events.seen_before(db, company_id, system_id, asked) if asked else {}
     troubled: set[tuple[str, str]] = set()
-    if open_kinds := cases.open_kinds(db, _HEALED_BY_TELLING, company_id=company_id):
+    if before.open_kinds:
         subjects = {*(f"{kind.name}:{number}" for number in numbers), *(record.key for record in by_id.values())}
-        troubled = cases.open_subjects(db, open_kinds, company_id=company_id, subjects=subjects)
+        troubled = cases.open_subjects(db, before.open_kinds, company_id=company_id, subjects=subjects)
     return Page(
         db=db,
         routes=routes,
@@ -196,6 +197,6 @@ def open_page(db: Connection, routes: Routes, system: str, batch: Sequence[Incom
         known=known,
         gone={number for key, number in removals.items() if key in known},
         troubled=troubled,
-        next_event=next_event,
-        next_record=next_record,
+        next_event=before.next_event,
+        next_record=before.next_record,
     )

@@ -63,10 +63,10 @@ def accept(page: Page, record: Record, inc: Incoming, told: Fields) -> None:
 
 def _hold(holder: Record | Picture, told: Fields, inc: Incoming) -> bool:
     """Have what was told besides what is held already; true where lines are gone with it."""
-    fields = {**holder.fields, **told}
+    fields = {**holder.fields, **told} if holder.fields else told
     whole = without_gone_lines(fields) if None in fields.values() else fields
     # Where all of it was told just now, its content is that of the event.
-    as_told = len(whole) == len(inc.fields) and whole == inc.fields
+    as_told = whole is inc.fields or (len(whole) == len(inc.fields) and whole == inc.fields)
     holder.hold(whole, unstored=(inc.content_hash, inc.canonical) if as_told else None)
     return whole is not fields
 

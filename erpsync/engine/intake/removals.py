@@ -10,6 +10,7 @@ from erpsync.engine.context import Context
 from erpsync.engine.intake.apply import Applied, apply
 from erpsync.engine.intake.incoming import Incoming
 from erpsync.store import books, cases, events
+from erpsync.store.before import before_page
 from erpsync.store.cases import Case
 from erpsync.store.connection import Connection
 from erpsync.store.events import EventRow
@@ -90,7 +91,7 @@ def _hold(
     system_id = routes.names.systems[system]
     keys = {events.removal_key(kind.name, number): (record_id, number) for record_id, number in gone.items()}
     before = events.seen_before(db, routes.company_id, system_id, keys)
-    first, _ = events.next_ids(db)
+    first = before_page(db, routes.company_id).next_event
     rows = [
         EventRow(
             event_id=first + n,
