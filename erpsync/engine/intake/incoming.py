@@ -8,7 +8,7 @@ from datetime import datetime
 
 from erpsync.adapters.protocol import Told
 from erpsync.domain.document import flatten
-from erpsync.domain.flat import Fields, json_bytes
+from erpsync.domain.flat import LINES, Fields, json_bytes
 from erpsync.domain.kinds import Kind, kind_named
 from erpsync.store.connection import ms
 from erpsync.store.payloads import digest
@@ -63,27 +63,15 @@ def _receive(told: Told, read_at: int, whole_scan: bool) -> Incoming:
     if told.document is not None:
         fields = flatten(told.document)
         number = kind.number(fields)
-        tells_lines = "lines" in told.document.model_fields_set
+        tells_lines = LINES in told.document.__pydantic_fields_set__
     canonical = json_bytes(fields) if fields else b""
     raw_hash = digest(told.raw)
+    revision, error = told.revision, told.error
     return Incoming(
-        kind=kind,
-        number=number,
-        fields=fields,
-        tells_lines=tells_lines,
-        canonical=canonical,
-        content_hash=digest(canonical) if canonical else raw_hash,
-        raw=told.raw,
-        raw_hash=raw_hash,
-        far_id=told.far_id,
-        removed=told.removed,
-        far_revision=told.revision.text if told.revision else None,
-        far_order=told.revision.order if told.revision else None,
-        source_event_id=told.event_id,
-        at=ms(told.at) if told.at else None,
-        zone=told.zone,
-        read_at=read_at,
-        error=told.error.message if told.error else "",
-        error_place=told.error.place if told.error else "",
-        whole_scan=whole_scan,
+        *(kind, number, fields, tells_lines, canonical, digest(canonical) if canonical else raw_hash),
+        *(told.raw, raw_hash, told.far_id, told.removed),
+        *((revision.text, revision.order) if revision else (None, None)),
+        *(told.event_id, ms(told.at) if told.at else None, told.zone, read_at),
+        *((error.message, error.place) if error else ("", "")),
+        whole_scan,
     )

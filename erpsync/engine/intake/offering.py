@@ -73,13 +73,14 @@ def _for_routes(
     """The offers of records of one kind, route by route."""
     if not among:
         return []
-    kind, at = among[0].kind, moment(now)
+    kind, at, company = among[0].kind, moment(now), routes.landscape.company
+    of_company = "" if company == "main" else f"{company}/"
     known = [change.record.record_id for change in changes if not change.is_new]
     facts = [
         (
             change,
             change.record,
-            _lane_key(routes, kind.lane(change.record.number, change.record.fields)),
+            of_company + kind.lane(change.record.number, change.record.fields),
             kind.stake(change.record.fields) or (0, ""),
             change.record.removed or kind.cancelled(change.record.fields),
         )
@@ -116,11 +117,6 @@ def _needs(route: Route, record: Record, picture: Picture | None) -> bool:
     if picture is None or not picture.present:
         return True
     return bool(differs(record.fields, picture.fields, asked=picture.asked, carries=route.carries))
-
-
-def _lane_key(routes: Routes, key: str) -> str:
-    company = routes.landscape.company
-    return key if company == "main" else f"{company}/{key}"
 
 
 def _after_restore(route: Route, change: Change, *, there: bool, restored_at: int) -> str:

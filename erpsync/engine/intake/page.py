@@ -92,20 +92,8 @@ class Page:
         event_id = self.next_event
         self.next_event += 1
         row = EventRow(
-            event_id=event_id,
-            kind=self.kind.name,
-            verdict=verdict,
-            received_at=inc.read_at,
-            record_id=record_id,
-            number=inc.number,
-            far_id=inc.far_id,
-            far_revision=inc.far_revision,
-            far_order=inc.far_order,
-            source_event_id=inc.source_event_id or None,
-            removed=inc.removed,
-            sent=bool(inc.source_event_id),
-            at=inc.at,
-            zone=inc.zone,
+            *(event_id, self.kind.name, verdict, inc.read_at, record_id, inc.number, inc.far_id, inc.far_revision),
+            *(inc.far_order, inc.source_event_id or None, inc.removed, bool(inc.source_event_id), inc.at, inc.zone),
             detail=detail,
         )
         self.rows.append((row, inc))
@@ -131,7 +119,7 @@ class Page:
 
     def heal(self, kind: str, record: Record, how: str, *, system_id: int | None = None) -> None:
         """Close the open cases of a kind about a record, if there are any."""
-        if (kind, record.key) in self.troubled:
+        if self.troubled and (kind, record.key) in self.troubled:
             company_id = self.routes.company_id
             cases.heal(
                 self.db, kind, company_id=company_id, now=self.now, how=how, subject=record.key, system_id=system_id
@@ -139,7 +127,7 @@ class Page:
 
     def heal_reading(self, record: Record) -> None:
         """A readable one followed what could not be read; broken the same way again, that is told again."""
-        if ("contract_violation", record.key) in self.troubled:
+        if self.troubled and ("contract_violation", record.key) in self.troubled:
             self.heal("contract_violation", record, "a readable one followed", system_id=self.system_id)
             events.forget_unreadable(self.db, self.routes.company_id, self.system_id, record.number)
 
