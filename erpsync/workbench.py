@@ -227,4 +227,5 @@ def collect_rarely() -> None:
     import gc  # noqa: PLC0415  (listings end before there is any)
 
     gc.enable()
+    gc.freeze()  # what is loaded by now stays: no collection looks at it again
     gc.set_threshold(_ALLOCATIONS_BETWEEN_COLLECTIONS, 20, 20)

@@ -14,7 +14,7 @@ _NEARLY = 0.001  # seconds; a timer may fire a little before its moment
 
 
 class Deadlines:
-    """The limits of calls that are under way. ``async with deadlines.until(moment)`` raises TimeoutError when it has come."""
+    """The limits of calls that are under way. ``with deadlines.until(moment)`` raises TimeoutError when it has come."""
 
     def __init__(self) -> None:
         self._inside: set[Limit] = set()
@@ -83,16 +83,14 @@ class Limit:
         self._expired = True
         self._task.cancel()
 
-    async def __aenter__(self) -> Limit:
+    def __enter__(self) -> Limit:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101  (this runs in one)
         self._task, self._before = task, task.cancelling()
         self._all.enter(self)
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         self._all.leave(self)
         # Cancelled by us alone: somebody else's cancelling goes on as it is.
         ours = self._expired and self._task is not None and self._task.uncancel() <= self._before

@@ -135,7 +135,8 @@ def records_named(db: Connection, company_id: int, kind: str, numbers: Collectio
     """The records of a kind by number, as many of these as there are."""
     any_of, asked = among(numbers)
     rows = db.execute(
-        f"SELECT {RECORD} FROM {_RECORDS} WHERE company_id = ? AND kind = ? AND number {any_of}", (company_id, kind, *asked)
+        f"SELECT {RECORD} FROM {_RECORDS} WHERE company_id = ? AND kind = ? AND number {any_of}",
+        (company_id, kind, *asked),
     )
     return {record.number: record for record in map(record_of, rows)}
 

@@ -12,7 +12,7 @@ from erpsync.store.connection import Connection
 from erpsync.store.rows import listed
 
 
-@dataclass
+@dataclass(slots=True)
 class Claimed:
     """A message in this worker's hands, with all that is needed to build and send it."""
 

@@ -153,7 +153,8 @@ def _lanes(db: Connection, company_id: int, offers: Sequence[Offer]) -> tuple[li
     if found:
         there = {found[place] for place in places if place in found}
         looked_into = {found[place] for o, place in zip(offers, places, strict=True) if _clears(o) and place in found}
-        lines = {lane_id: [_SOMEBODY] for lane_id in _taken(db, there - looked_into)} | _lines(db, looked_into)
+        lines = _lines(db, looked_into)
+        lines.update((lane_id, [_SOMEBODY]) for lane_id in _taken(db, there - looked_into))
     if missing:
         rows = [(company_id, target, key) for target, key in missing]
         found.update(zip(missing, insert_numbered(db, "lanes (company_id, target_id, lane_key)", rows), strict=True))

@@ -13,7 +13,7 @@ from erpsync.adapters.deadlines import Deadlines
 async def _waits(deadlines: Deadlines, seconds: float, *, call: float = 5) -> str:
     began = time.monotonic()
     try:
-        async with deadlines.until(asyncio.get_running_loop().time() + seconds):
+        with deadlines.until(asyncio.get_running_loop().time() + seconds):
             await asyncio.sleep(call)
     except TimeoutError:
         return f"out of time after {time.monotonic() - began:.1f}"
@@ -36,7 +36,7 @@ def test_each_call_ends_at_its_own_moment_whichever_was_begun_first() -> None:
 
 def test_a_limit_that_is_moved_ends_then_sooner_or_later() -> None:
     async def waits(deadlines: Deadlines, at: float, to: float, began: float) -> None:
-        async with deadlines.until(began + at) as limit:
+        with deadlines.until(began + at) as limit:
             await asyncio.sleep(0.01)
             limit.move(began + to)
             await asyncio.sleep(5)
@@ -70,7 +70,7 @@ def test_a_cancelled_call_stays_cancelled_and_is_no_timeout() -> None:
 
 def test_an_error_of_the_call_is_told_as_it_is_and_nothing_ticks_on() -> None:
     async def fails(deadlines: Deadlines) -> None:
-        async with deadlines.until(asyncio.get_running_loop().time() + 0.05):
+        with deadlines.until(asyncio.get_running_loop().time() + 0.05):
             raise ValueError("no")
 
     async def work() -> str:

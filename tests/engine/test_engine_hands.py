@@ -103,15 +103,16 @@ def ends(books: Books) -> Counter[str]:
 # How much it takes -------------------------------------------------------------------------------------------------
 
 
-def test_what_a_target_takes_in_half_a_second_decides_how_much_is_claimed_ahead() -> None:
+def test_what_a_target_takes_in_two_seconds_decides_how_much_is_claimed_ahead() -> None:
     pace = Pace()
     pace.took(1, now=1000.0)
     assert pace.ahead(4) == 2, "nothing is known yet"
-    pace.took(4, now=1000.0625)
+    pace.took(1, now=1000.0625)
     assert pace.ahead(4) == 2, "a look of less than a tenth of a second says nothing"
-    pace.took(4, now=1000.125)
-    assert pace.ahead(4) == 8, "64 a second are 32 in half a second, four at once"
-    assert pace.ahead(2) == 16, "never more than sixteen times"
+    pace.took(1, now=1000.125)
+    assert pace.ahead(4) == 8, "16 a second are 32 in two seconds, four at once"
+    pace.took(16, now=1000.25)
+    assert pace.ahead(4) == 32, "256 in two seconds, but never more than thirty-two times"
     pace.took(4, now=1003.5)
     assert pace.ahead(4) == 2, "it has become slow"
 

@@ -255,13 +255,8 @@ class HttpAdapter:
         if answer is None:
             return Evidence(seconds=seconds, sent_at=self._now())
         body = self.access.clear_bytes(answer.body[: KEPT + 512])[:KEPT]
-        return Evidence(
-            status=answer.status,
-            answer=body,
-            answer_cut=len(answer.body) > KEPT,
-            seconds=seconds,
-            sent_at=answer.ended_at or self._now(),
-        )
+        cut, sent_at = len(answer.body) > KEPT, answer.ended_at or self._now()
+        return Evidence(answer.status, body, cut, seconds, sent_at=sent_at)
 
     def _planned(self, name: str, given: KindSpec) -> KindPlan:
         mapping = Mapping(kind_named(name), given, self.words)

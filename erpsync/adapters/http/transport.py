@@ -100,9 +100,8 @@ class Transport:
         deadline = begun + self._deadline if until is None else min(until, begun + self._deadline)
         answer: Answer | None = None
         try:
-            async with (
-                self._deadlines.until(min(deadline, begun + self._connect + self._silence)) as limit,
-                self._opened().request(
+            with self._deadlines.until(min(deadline, begun + self._connect + self._silence)) as limit:
+                async with self._opened().request(
                     method,
                     _url(self.origin, target),
                     headers=CIMultiDict([*headers, *self.auth]),
@@ -110,10 +109,9 @@ class Transport:
                     allow_redirects=False,
                     auto_decompress=False,
                     middlewares=() if method in _SENT_ONCE else _REPEATS_NOTHING,
-                ) as response,
-            ):
-                answer = Answer(response.status, response.headers)
-                await self._read(response, answer, lambda: limit.move(min(deadline, clock() + self._silence)))
+                ) as response:
+                    answer = Answer(response.status, response.headers)
+                    await self._read(response, answer, lambda: limit.move(min(deadline, clock() + self._silence)))
         except aiohttp.ClientError as error:  # its time-outs too
             raise _told_apart(error, answer) from None
         except TimeoutError:
@@ -136,12 +134,13 @@ class Transport:
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._http is None:
-            context = httpx.create_ssl_context(verify=True, trust_env=False)
+            # Nothing leads from http to https: redirects are not followed, and pages stay on the host and its scheme.
+            certificates = self.origin.startswith("https:")
+            context = httpx.create_ssl_context(verify=True, trust_env=False) if certificates else True
             self._http = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, ssl=context, keepalive_timeout=_KEEP_OPEN),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=False,
-                skip_auto_headers=("Accept", "Content-Type"),
                 headers={"User-Agent": f"erpsync/{__version__}"},
                 max_line_size=16 * 1024,
                 max_field_size=16 * 1024,
@@ -153,8 +152,11 @@ class Transport:
         """Read the body; ``heard`` is called whenever something of it came and more is to come."""
         most = self.limits.max_answer
         unpack = _unpacker(response.headers.get("content-encoding", ""))
-        got = bytearray()
         first, content = True, response.content
+        if unpack is None and content.is_eof() and content.total_bytes <= most:  # all of it came with the head
+            answer.body = content.read_nowait()
+            return
+        got = bytearray()
         if not content.is_eof():
             heard()
         async for chunk in content.iter_any():

@@ -136,16 +136,8 @@ class Writer:
             raise Unmappable(
                 text, field=self._culprit(act, document, item), hint="mend the value, or the spec file"
             ) from None
-        return Prepared(
-            kind=item.kind,
-            number=item.number,
-            request=f"{act.spec.method} {target}",
-            headers=headers,
-            body=body,
-            far_id=item.far_id,
-            once_key=item.once_key,
-            far_revision=item.far_revision,
-        )
+        request = f"{act.spec.method} {target}"
+        return Prepared(item.kind, item.number, request, headers, body, item.far_id, item.once_key, item.far_revision)
 
     def act_of(self, prepared: Prepared) -> Act:
         """Which of the three requests was prepared."""
@@ -185,12 +177,8 @@ class Writer:
         holds, number = self.mapping.holds(item) if act.spec.answer.full else (None, "")
         revision = self.mapping.revision_of(_find(act.revision, judged.value)) if act.revision else None
         receipt = Receipt(
-            outcome=self._outcome(act, name, answer, judged.value),
-            far_id=far_id,
-            far_revision=revision or self.mapping.revision(item),
-            holds=holds,
-            number=number or prepared.number,
-            evidence=evidence,
+            *(self._outcome(act, name, answer, judged.value), far_id, revision or self.mapping.revision(item), holds),
+            *(number or prepared.number, evidence),
         )
         return receipt, holds is None
 

@@ -82,15 +82,9 @@ def build(
         return Look()
     carried = _carried(record.fields, route.carries)
     item = Item(
-        kind=record.kind,
-        key=record.key,
-        number=record.number,
-        document=unflatten(route.kind.model, carried),
-        changed=changed,
-        once_key=once_key,
-        far_id=claimed.far_id,
-        far_revision=(picture.far_revision or "") if picture is not None else "",
-        ids={key: parents[key] for key in wanted},
+        *(record.kind, record.key, record.number, unflatten(route.kind.model, carried), changed, once_key),
+        *(claimed.far_id, (picture.far_revision or "") if picture is not None else ""),
+        {key: parents[key] for key in wanted},
         removed=record.removed,
     )
     return Ready(item, {} if record.removed else changed_only(record.fields, changed))

@@ -142,24 +142,25 @@ def signal_of(error: CallError, *, calls: int, now: datetime) -> Signal:
 
 
 def outcome_of(claimed: Claimed, after: State, reason: Reason, outcome: str) -> Outcome:
-    return Outcome(
-        message_id=claimed.message_id,
-        lease_no=claimed.lease_no,
-        target_id=claimed.target_id,
-        flow_id=claimed.flow_id,
-        lane_id=claimed.lane_id,
-        record_id=claimed.record.record_id,
-        kind=claimed.record.kind,
-        number=claimed.record.number,
-        stake=claimed.stake,
-        currency=claimed.currency,
-        after=after,
-        reason=reason,
-        outcome=outcome,
-        try_no=claimed.tries,
-        of_generation=claimed.generation,
-        worker_id=claimed.worker_id,
-        claimed_at=claimed.claimed_at,
+    record = claimed.record
+    return Outcome(  # by position: with names it costs three times as much
+        claimed.message_id,
+        claimed.lease_no,
+        claimed.target_id,
+        claimed.flow_id,
+        claimed.lane_id,
+        record.record_id,
+        record.kind,
+        record.number,
+        claimed.stake,
+        claimed.currency,
+        after,
+        reason,
+        outcome,
+        claimed.tries,
+        claimed.generation,
+        claimed.worker_id,
+        claimed.claimed_at,
     )
 
 

@@ -139,24 +139,13 @@ class Planner:
         }
         tries = [
             Begun(
-                message_id=one.claimed.message_id,
-                lease_no=one.claimed.lease_no,
-                request=one.prepared.request,
-                headers=one.prepared.headers,
-                body=one.prepared.body,
-                content=one.asked,
-                once_key=one.prepared.once_key,
-                generation=one.generation,
-                far_id=one.prepared.far_id,
-                far_revision=one.prepared.far_revision,
+                *(claimed.message_id, claimed.lease_no, prepared.request, prepared.headers, prepared.body, one.asked),
+                *(prepared.once_key, one.generation, claimed.tries, claimed.worker_id, claimed.claimed_at),
+                *(one.body_id, one.asked_id, prepared.far_id, prepared.far_revision),
                 takes_ms=takes[one.route.target],
-                try_no=one.claimed.tries,
-                worker_id=one.claimed.worker_id,
-                claimed_at=one.claimed.claimed_at,
-                body_id=one.body_id,
-                content_id=one.asked_id,
             )
             for one in leaving
+            for claimed, prepared in ((one.found.claimed, one.prepared),)
         ]
         ours = begin(db, tries, landscape_id=self._context.routes.names.landscape_id, now=self._context.now_ms)
         for one, begun in zip(leaving, tries, strict=True):

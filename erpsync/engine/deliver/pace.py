@@ -1,10 +1,11 @@
-"""How much of an idempotent system is claimed ahead: what it takes in half a second, so that no request waits for a claim."""
+"""How much of an idempotent system is claimed ahead: what it takes in two seconds, so that no request waits for a claim."""
 
 from __future__ import annotations
 
 # Twice what may be in flight: a slow system has its next request here, and none waits longer than one call takes.
-_LEAST, _MOST = 2, 16
-_SECONDS = 0.5
+# At most some 2,000 of 64 in flight: they lie in this worker's memory.
+_LEAST, _MOST = 2, 32
+_SECONDS = 2.0
 _LOOK_SECONDS = 0.1
 
 

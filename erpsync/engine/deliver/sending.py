@@ -139,7 +139,7 @@ class Sender:
                 if gate.is_closed or self._context.now() - leaving.begun_at > deadline:
                     return _unsent(claimed)  # it waited at the gate too long, or in vain: nothing of it was sent
                 ends_at = asyncio.get_running_loop().time() + deadline.total_seconds()
-                async with self._deadlines.until(ends_at):
+                with self._deadlines.until(ends_at):
                     (receipt,) = await adapter.write([prepared])
             if receipt.error is None:
                 return await self._delivered(leaving, receipt)
@@ -194,7 +194,7 @@ class Sender:
         """The call's answer within the system's deadline; a reading that takes longer counts as down."""
         deadline = self._context.system(target).limits.deadline
         try:
-            async with self._deadlines.until(asyncio.get_running_loop().time() + deadline.total_seconds()):
+            with self._deadlines.until(asyncio.get_running_loop().time() + deadline.total_seconds()):
                 return await call
         except TimeoutError:
             raise SystemDown(f"{target} did not answer in {deadline.total_seconds():g} s", code="timeout") from None
