@@ -65,9 +65,8 @@ SQLITE_VERSION: tuple[int, ...] = tuple(int(part) for part in dbapi.sqlite_versi
 
 # A commit writes whole pages: one event alone costs a tenth less than with 8192, many at once the same.
 _PAGE_BYTES = 4096
-_CHECKPOINT_PAGES = 8_000
-_FRAME_HEAD, _LOG_HEAD = 24, 32  # sqlite.org/walformat
-LOG_BYTES = _LOG_HEAD + _CHECKPOINT_PAGES * (_PAGE_BYTES + _FRAME_HEAD)  # of the -wal file when it is checkpointed
+_CHECKPOINT_PAGES = 16_000
+LOG_BYTES = _CHECKPOINT_PAGES * (_PAGE_BYTES + 24)  # how long the -wal file gets: its frames have heads of 24 bytes
 _CACHE_KIB = 16_384
 _STATEMENTS = 256
 _READER_WAIT_SECONDS = 5.0  # a reader waits only while another process recovers or closes the file

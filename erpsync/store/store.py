@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Self
 from erpsync.errors import ReadOnly, StoreError
 from erpsync.store import faults, identity, migrations
 from erpsync.store.connection import (
-    LOG_BYTES,
     Connection,
     DatabaseError,
     begin_immediate,
@@ -159,7 +158,6 @@ class Store:
         return cls(path, found, db=None, sidecar=None)
 
     def _start_writer(self) -> Writer:
-        from erpsync.store.wal import Log  # noqa: PLC0415  (commands that only look must not pay for it)
         from erpsync.store.writer import Writer  # noqa: PLC0415  (commands that only look must not pay for threads)
 
         if self._db is None or self._sidecar is None:
@@ -167,12 +165,11 @@ class Store:
         if self._closed:
             raise self._is_closed()
         found, sidecar = self._identity, self._sidecar
-        marking, log = identity.Marking(found, sidecar), Log(self.path, size=LOG_BYTES)
+        marking = identity.Marking(found, sidecar)
 
         def check(db: Connection) -> None:
             self._refuse_moved()
             marking.look(db)
-            log.look()
 
         return Writer(self._db, self.path, check=check, committed=marking)
 

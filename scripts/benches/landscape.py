@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from erpsync.engine.context import Context
+from erpsync.store.wal import lengthen
 from erpsync.workbench import Workbench, collect_rarely
 
 SOURCE = "erp"
@@ -48,9 +49,12 @@ def opened(
             write_landscape(folder, kinds=kinds, targets=targets, writes=writes, url=url, concurrency=concurrency)
         )
     )
-    collect_rarely()  # as a worker does
+    collect_rarely()  # this and the log as a worker does
     try:
-        yield workbench.context()
+        context = workbench.context()
+        while context.store.writer.call(lambda _: lengthen(context.store.path)):
+            pass
+        yield context
     finally:
         workbench.close()
 

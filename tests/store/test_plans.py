@@ -9,6 +9,7 @@ import pytest
 
 from erpsync.domain.messages import Once, Reason, State
 from erpsync.store import books, cases, claims, events, messages, offers, totals, xrefs
+from erpsync.store.before import before_page
 from erpsync.store.claimed import load_claimed
 from erpsync.store.claims import Share, Wanted
 from erpsync.store.connection import Connection
@@ -32,7 +33,6 @@ WANTED = Wanted(
     upserts=frozenset(),
     most_tries=12,
 )
-OFFER = Offer(None, 2, 1, 1, "item:SKU-1", supersedes=True)
 DELIVERED = Outcome(
     message_id=1,
     lease_no=1,
@@ -65,7 +65,8 @@ SMALL = (
 )
 
 Act = Callable[[Connection], object]
-OFFERED: Act = lambda db: offers.offer(db, [OFFER], Tally(1), now=NOW)  # noqa: E731  (a table of acts reads best)
+OFFERED: Act = lambda db: _offer(db, supersedes=True)  # noqa: E731  (a table of acts reads best)
+JOINED: Act = lambda db: _offer(db, supersedes=False)  # noqa: E731  (as above)
 CLAIMED: Act = lambda db: claims.claim(db, WANTED, Tally(1), worker_id=1, now=NOW)  # noqa: E731  (as above)
 
 ACTS: dict[str, tuple[tuple[Act, ...], Act, tuple[str, ...]]] = {
@@ -90,6 +91,17 @@ ACTS: dict[str, tuple[tuple[Act, ...], Act, tuple[str, ...]]] = {
         (OFFERED,),
         OFFERED,
         ("messages_lane (lane_id=?)", "sqlite_autoindex_lanes_1 (company_id=? AND lane_key=?)"),
+    ),
+    "offering what only joins a line": ((JOINED, JOINED), JOINED, ("messages_lane (lane_id=?)",)),
+    "what a page asks before it begins": (
+        (),
+        lambda db: before_page(db, 1, ("contract_violation", "unknown_key")),
+        ("events_back (verdict=?)", "exceptions_open (company_id=? AND kind=?)"),
+    ),
+    "whether a removal waits for a person": (
+        (),
+        lambda db: events.any_removal_held(db, 1, 1, "item"),
+        ("events_back (verdict=?)",),
     ),
     "freeing what waited for a document": (
         (),
@@ -166,6 +178,26 @@ def test_work_is_served_by_its_indexes(store: Store, act: str) -> None:
         step for step in plan if step.startswith("SCAN") and step.split()[1] not in SMALL and "CONSTANT ROW" not in step
     ]
     assert not scans, scans
+
+
+def test_a_long_line_is_not_read_for_what_only_joins_it(store: Store) -> None:
+    def joined(db: Connection) -> tuple[list[str], int]:
+        _fill(db)
+        for _ in range(3):
+            JOINED(db)
+        seen: list[str] = []
+        db.set_trace_callback(seen.append)
+        JOINED(db)
+        db.set_trace_callback(None)
+        return seen, db.execute("SELECT sum(is_head) FROM messages").fetchone()[0]
+
+    seen, heads = store.writer.call(joined)
+    assert not any("pinned_id" in sql and sql.startswith("SELECT") for sql in seen), seen
+    assert heads == 1
+
+
+def _offer(db: Connection, *, supersedes: bool) -> list[int]:
+    return offers.offer(db, [Offer(None, 2, 1, 1, "item:SKU-1", supersedes)], Tally(1), now=NOW)
 
 
 def _fill(db: Connection) -> None:
