@@ -14,7 +14,7 @@ from erpsync.engine.context import Bench, Context
 from erpsync.engine.crew import Crew, at_work
 from erpsync.engine.elsewhere import Waiting
 from erpsync.engine.intake.reading import PullReport
-from erpsync.store.wal import lengthen
+from erpsync.store.wal import PIECES, lengthen
 from erpsync.store.workers import Elsewhere
 
 _TURN_SECONDS = 0.25
@@ -83,8 +83,9 @@ async def run_worker(
     report = WorkerReport()
     stop = asyncio.Event()
     async with at_work(bench.context(), "run") as context:
-        while not (once or until_idle) and await context.store.writer.run(lambda _: lengthen(context.store.path)):
-            pass
+        for _ in range(0 if once or until_idle else PIECES):
+            if not await context.store.writer.run(lambda _: lengthen(context.store.path)):
+                break
         with stop_on_signals(stop, report):
             async with Crew(context) as crew:
                 await _work(context, crew, report, stop, Waiting(context, waits), once=once, until_idle=until_idle)

@@ -15,6 +15,7 @@ from pathlib import Path
 from erpsync.store.connection import LOG_BYTES
 
 _PIECE = bytes(1 << 20)
+PIECES = -(-LOG_BYTES // len(_PIECE))  # it takes no more
 _ROOM = 16  # times as much must be free
 
 

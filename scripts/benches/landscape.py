@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from erpsync.engine.context import Context
-from erpsync.store.wal import lengthen
+from erpsync.store.wal import PIECES, lengthen
 from erpsync.workbench import Workbench, collect_rarely
 
 SOURCE = "erp"
@@ -52,8 +52,8 @@ def opened(
     collect_rarely()  # this and the log as a worker does
     try:
         context = workbench.context()
-        while context.store.writer.call(lambda _: lengthen(context.store.path)):
-            pass
+        for _ in range(PIECES):
+            context.store.writer.call(lambda _: lengthen(context.store.path))
         yield context
     finally:
         workbench.close()

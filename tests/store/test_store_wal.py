@@ -13,7 +13,7 @@ from erpsync.store import payloads
 from erpsync.store.checking import verify
 from erpsync.store.connection import LOG_BYTES
 from erpsync.store.store import Store
-from erpsync.store.wal import lengthen
+from erpsync.store.wal import PIECES, lengthen
 
 NOON = datetime(2026, 10, 15, 12, 0, tzinfo=UTC)
 
@@ -24,10 +24,7 @@ def keep(store: Store, content: bytes) -> int:
 
 def lay_out(store: Store) -> int:
     """In how many pieces the log was laid out."""
-    pieces = 0
-    while store.writer.call(lambda _: lengthen(store.path)):
-        pieces += 1
-    return pieces
+    return sum(store.writer.call(lambda _: lengthen(store.path)) for _ in range(PIECES))
 
 
 def log_of(store: Store) -> Path:
