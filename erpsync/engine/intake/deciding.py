@@ -45,7 +45,7 @@ def told(page: Page, inc: Incoming) -> None:
     returns = record.removed and page.owns
     if picture is not None and picture.present and not decision.seen and not returns:
         _nothing_new(page, inc, record, Verdict.CAUGHT_UP)
-        mended = bool(page.troubled) and ("contract_violation", record.key) in page.troubled
+        mended = ("contract_violation", record.key) in page.troubled
         if mended or (inc.far_order is not None and inc.far_order != picture.far_order):
             repaint(page, record, inc, picture)
         page.heal_reading(record)
