@@ -11,6 +11,7 @@ import types
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any, TypeVar, Union, get_args, get_origin
 
@@ -62,31 +63,40 @@ def read_document(model: type[Document], content: Mapping[str, Any], *, place: s
 def flatten(document: Document) -> Fields:
     """The flat form of the fields that were told, in the order of the model; then the lines, in that of their ids."""
     flat: Fields = {}
-    told, values = document.__pydantic_fields_set__, document.__dict__
+    values = document.__dict__
     currency = values.get("currency") or "USD"
-    for name, to_flat, _ in _plan(type(document)):
-        if name in told and name != LINES:
-            value = values[name]
-            flat[name] = value if value is None or to_flat is _same else to_flat(value, currency)
-    if LINES in told:
-        _flatten_lines(values[LINES] or (), flat, currency)
+    _flatten(document, _paths(type(document), ""), flat, currency)
+    lines = values[LINES] if LINES in document.__pydantic_fields_set__ else None
+    if lines:
+        model = type(lines[0])
+        for line in lines if len(lines) == 1 else sorted(lines, key=_line_id):
+            _flatten(line, _paths(model, line.line), flat, currency)
     return flat
 
 
 _line_id = attrgetter("line")
 
 
-def _flatten_lines(lines: Sequence[Line], flat: Fields, currency: str) -> None:
-    if not lines:
-        return
-    plan = _plan(type(lines[0]))
-    for line in lines if len(lines) == 1 else sorted(lines, key=_line_id):
-        prefix = f"{LINES}.{line.line}."
-        told, values = line.__pydantic_fields_set__, line.__dict__
-        for field, to_flat, _ in plan:
-            if field in told and field != "line":
-                value = values[field]
-                flat[prefix + field] = value if value is None or to_flat is _same else to_flat(value, currency)
+def _flatten(part: BaseModel, paths: _Paths, flat: Fields, currency: str) -> None:
+    """Put what was told in a document, or in a line of it, into its flat form."""
+    told, values = part.__pydantic_fields_set__, part.__dict__
+    for path, name, to_flat in paths:
+        if name in told:
+            value = values[name]
+            if value is None or to_flat is None:
+                flat[path] = value
+            else:
+                flat[path] = to_flat(value, currency) if to_flat is minor_units else to_flat(value)
+
+
+_Paths = tuple[tuple[str, str, Callable[..., Scalar] | None], ...]
+
+
+@lru_cache(4_096)
+def _paths(model: type[BaseModel], line: str) -> _Paths:
+    """Where each field of a model stands in a flat form, and how it gets there; ``line``: the model is that of lines, and this one's id."""
+    prefix, left_out = (f"{LINES}.{line}.", "line") if line else ("", LINES)
+    return tuple((prefix + name, name, to_flat) for name, to_flat, _ in _plan(model) if name != left_out)
 
 
 def unflatten(model: type[Document], flat: Mapping[str, Scalar]) -> Document:
@@ -143,7 +153,7 @@ def _made(model: type[_Model], told: dict[str, Any]) -> _Model:
     return made
 
 
-_Plan = tuple[tuple[str, Callable[[Any, str], Scalar], Callable[[Any, str], Any]], ...]
+_Plan = tuple[tuple[str, Callable[..., Scalar] | None, Callable[[Any, str], Any]], ...]
 
 
 _plans: dict[type[BaseModel], _Plan] = {}  # flatten and unflatten are on every hot path
@@ -181,7 +191,10 @@ def _parts(annotation: Any) -> tuple[Any, ...]:
     return get_args(annotation) if get_origin(annotation) in (Union, types.UnionType) else (annotation,)
 
 
-def _converters(annotation: Any, metadata: list[Any]) -> tuple[Callable[[Any, str], Scalar], Callable[[Any, str], Any]]:
+def _converters(
+    annotation: Any, metadata: list[Any]
+) -> tuple[Callable[..., Scalar] | None, Callable[[Any, str], Any]]:
+    """How a value gets into the flat form (None: as it is; ``minor_units`` is told the currency) and comes back."""
     bare = next(part for part in _parts(annotation) if part is not type(None))
     if get_origin(bare) is not None and hasattr(bare, "__metadata__"):
         metadata = [*metadata, *bare.__metadata__]
@@ -191,13 +204,13 @@ def _converters(annotation: Any, metadata: list[Any]) -> tuple[Callable[[Any, st
             return minor_units, from_minor_units
         return millionths, (lambda value, _: from_millionths(value))
     if bare is date:
-        return (lambda value, _: value.isoformat()), (lambda value, _: date.fromisoformat(value))
+        return date.isoformat, (lambda value, _: date.fromisoformat(value))
     if bare is datetime:
         return (
-            lambda value, _: value.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+            lambda value: value.astimezone(UTC).isoformat().replace("+00:00", "Z"),
             lambda value, _: datetime.fromisoformat(value),
         )
-    return _same, _same
+    return None, _same
 
 
 def _same(value: Any, _: str) -> Any:

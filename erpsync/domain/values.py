@@ -11,14 +11,14 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 from typing import Any
 
 MILLION = 1_000_000
 _NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,12})?")
 _LARGEST_INT = 10**12
 _LARGEST = Decimal(_LARGEST_INT)
-
-_MINOR_UNIT = MILLION**3  # in what a quantity times a price times a share of one comes to
+_REMEMBERED = 4_096  # quantities and prices come again and again
 
 # ISO 4217: the currencies whose minor unit is not a hundredth.
 _EXPONENTS = {
@@ -66,7 +66,9 @@ def exponent(currency: str) -> int:
 def to_number(value: object) -> Decimal:
     """The exact Decimal of a number as documents may write it; raises ValueError otherwise."""
     if type(value) is int and -_LARGEST_INT <= value <= _LARGEST_INT:
-        return Decimal(value)
+        return _whole(value)
+    if type(value) is Decimal and value.is_finite() and _is_short(value):
+        return value  # nearly every number there is
     if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
         raise ValueError("is not a number")  # noqa: TRY004  (pydantic turns ValueError into a validation error)
     if isinstance(value, str):
@@ -77,21 +79,29 @@ def to_number(value: object) -> Decimal:
         if abs(value) > _LARGEST:
             raise ValueError("is out of range")
         value = Decimal(value)
-    _, digits, exp = value.as_tuple()
-    if type(exp) is int and -6 <= exp <= 0 and len(digits) <= 12:  # nearly every number there is
-        return value
     if not value.is_finite():
         raise ValueError("is not a number")
     if value and not -12 <= value.adjusted() <= 12:  # before any arithmetic: 1e1000000 must not be spelled out
         raise ValueError("is out of range")
     if abs(value) > _LARGEST:
         raise ValueError("is out of range")
+    exp = value.as_tuple().exponent
     if isinstance(exp, int) and exp < -6:
         shorter = value.quantize(Decimal("0.000001"))
         if shorter != value:
             raise ValueError("has more than six decimals")
         return shorter
     return value
+
+
+_whole = lru_cache(_REMEMBERED)(Decimal)
+
+
+@lru_cache(_REMEMBERED)
+def _is_short(value: Decimal) -> bool:
+    """Whether a finite number is in range and has six decimals at most, by its digits alone."""
+    _, digits, exp = value.as_tuple()
+    return isinstance(exp, int) and -6 <= exp <= 0 and len(digits) <= 12
 
 
 def currency_code(value: object) -> str:
@@ -101,7 +111,8 @@ def currency_code(value: object) -> str:
     return value
 
 
-def millionths(value: Decimal, _currency: str = "") -> int:
+@lru_cache(_REMEMBERED)
+def millionths(value: Decimal) -> int:
     """A quantity, unit price or rate as the books keep it, whatever the currency."""
     return int(value.scaleb(6))
 
@@ -124,10 +135,18 @@ def from_minor_units(value: int, currency: str) -> Decimal:
 
 def line_amount(*, quantity: int, unit_price: int, discount: int, currency: str) -> int:
     """What a line comes to, in minor units: quantity times unit price less discount (all in millionths), half up."""
-    minor: int = 10 ** exponent(currency)
-    exact = quantity * unit_price * (MILLION - discount) * minor  # in 10**-18 of the minor unit
-    amount = (2 * abs(exact) + _MINOR_UNIT) // (2 * _MINOR_UNIT)
+    minor_unit = _minor_unit(currency)
+    exact = quantity * unit_price
+    if discount:
+        exact, minor_unit = exact * (MILLION - discount), minor_unit * MILLION
+    amount = (2 * abs(exact) + minor_unit) // (2 * minor_unit)
     return amount if exact >= 0 else -amount
+
+
+@lru_cache(_REMEMBERED)
+def _minor_unit(currency: str) -> int:
+    """The currency's minor unit in what a quantity times a price, both in millionths, comes to."""
+    return MILLION * MILLION // int(10 ** exponent(currency))
 
 
 def json_default(value: Any) -> str:

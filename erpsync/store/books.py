@@ -157,7 +157,7 @@ def insert_records(db: Connection, company_id: int, records: Sequence[Record]) -
         [
             (
                 *(r.record_id, company_id, r.kind, r.number, r.content_id, _origins(r)),
-                *(int(r.removed), r.revision, r.changed_at, r.event_id),
+                *(1 if r.removed else 0, r.revision, r.changed_at, r.event_id),
             )
             for r in records
         ],
@@ -165,7 +165,7 @@ def insert_records(db: Connection, company_id: int, records: Sequence[Record]) -
 
 
 _CHANGED = (
-    "UPDATE records SET content_id = v.column1, origins = v.column2, removed = v.column3, revision = v.column4, "
+    "UPDATE OR FAIL records SET content_id = v.column1, origins = v.column2, removed = v.column3, revision = v.column4, "
     "changed_at = v.column5, event_id = v.column6 FROM (VALUES {rows}) v WHERE record_id = v.column7"
 )
 
@@ -178,7 +178,7 @@ def update_records(db: Connection, records: Sequence[Record]) -> None:
         _CHANGED,
         [
             (
-                *(r.content_id, _origins(r), int(r.removed), r.revision, r.changed_at),
+                *(r.content_id, _origins(r), 1 if r.removed else 0, r.revision, r.changed_at),
                 *(r.event_id, r.record_id),
             )
             for r in records
@@ -237,8 +237,8 @@ def write_pictures(db: Connection, system_id: int, changed: Collection[tuple[int
         "pictures (record_id, system_id, content_id, asked, present, far_revision, far_order, seen_at)",
         [
             (
-                *(record_id, system_id, p.content_id, _encode(p.asked) if p.asked else None),
-                *(p.present, p.far_revision, p.far_order, p.seen_at),
+                *(record_id, system_id, p.content_id, _encode(p.asked) if p.asked else ""),
+                *(1 if p.present else 0, p.far_revision, p.far_order, p.seen_at),
             )
             for record_id, p in changed
         ],

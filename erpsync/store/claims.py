@@ -91,7 +91,7 @@ def claim(db: Connection, wanted: Wanted, tally: Tally, *, worker_id: int, now: 
     if not ids:
         return []
     db.execute(
-        "UPDATE messages SET state = 'leased', due_at = ?, lease_no = lease_no + 1, tries = tries + 1, leased_by = ?, state_at = ? "
+        "UPDATE OR FAIL messages SET state = 'leased', due_at = ?, lease_no = lease_no + 1, tries = tries + 1, leased_by = ?, state_at = ? "
         "WHERE message_id IN (SELECT value FROM json_each(?))",
         (now + wanted.lease_ms, worker_id, now, listed(ids)),
     )

@@ -38,8 +38,6 @@ class EventRow:
     raw_id: int | None = None
     canonical_id: int | None = None
     detail: str = ""
-    caused_by: int | None = None
-    mapping_hash: str = ""
 
 
 def insert_events(
@@ -49,22 +47,12 @@ def insert_events(
     insert_rows(
         db,
         "events (event_id, company_id, system_id, kind, record_id, number, far_id, far_revision, far_order, source_event_id, "
-        "removed, sent, at, zone, received_at, raw_id, canonical_id, verdict, detail, caused_by, mapping_hash, landscape_id)",
+        "removed, sent, at, zone, received_at, raw_id, canonical_id, verdict, detail, landscape_id)",
         [
             (
-                *(
-                    e.event_id,
-                    company_id,
-                    system_id,
-                    e.kind,
-                    e.record_id,
-                    e.number,
-                    e.far_id,
-                    e.far_revision,
-                    e.far_order,
-                ),
-                *(e.source_event_id, e.removed, e.sent, e.at, e.zone, e.received_at, e.raw_id, e.canonical_id),
-                *(e.verdict, e.detail, e.caused_by, e.mapping_hash, landscape_id),
+                *(e.event_id, company_id, system_id, e.kind, e.record_id, e.number, e.far_id, e.far_revision, e.far_order),
+                *(e.source_event_id, 1 if e.removed else 0, 1 if e.sent else 0, e.at, e.zone, e.received_at, e.raw_id),
+                *(e.canonical_id, e.verdict, e.detail, landscape_id),
             )
             for e in rows
         ],

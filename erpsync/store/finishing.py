@@ -31,7 +31,7 @@ _ENDED_BEGUN = (  # nearly always it is on record since before it left
     "error_code = excluded.error_code, took_us = excluded.took_us WHERE ended_at IS NULL OR outcome = 'worker_lost'"
 )
 _LEFT_LANE = (
-    "UPDATE messages SET state = v.column1, is_head = 0, reason = v.column2, state_at = v.column3, pinned_id = NULL, "
+    "UPDATE OR FAIL messages SET state = v.column1, is_head = 0, reason = v.column2, state_at = v.column3, pinned_id = NULL, "
     "unknown_since = NULL, error = '', error_code = '', error_field = '' FROM (VALUES {rows}) v "
     "WHERE message_id = v.column4 AND lease_no = v.column5 AND state = v.column6"
 )

@@ -18,7 +18,7 @@ from erpsync.store.schema import OPEN
 from erpsync.store.totals import Tally
 
 PROMOTE = (
-    "UPDATE messages SET is_head = 1 WHERE is_head = 0 AND message_id IN (SELECT (SELECT m.message_id FROM messages m "
+    "UPDATE OR FAIL messages SET is_head = 1 WHERE is_head = 0 AND message_id IN (SELECT (SELECT m.message_id FROM messages m "
     f"WHERE m.lane_id = j.value AND m.state {OPEN} ORDER BY m.message_id LIMIT 1) FROM json_each(?) j)"
 )
 

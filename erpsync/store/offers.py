@@ -115,7 +115,7 @@ def offer(db: Connection, offers: Sequence[Offer], tally: Tally, *, now: int) ->
     _write_new(db, offers, lanes, tally, now=now)
     if promoted:
         db.execute(
-            "UPDATE messages SET is_head = 1 WHERE message_id IN (SELECT value FROM json_each(?))",
+            "UPDATE OR FAIL messages SET is_head = 1 WHERE message_id IN (SELECT value FROM json_each(?))",
             (listed(promoted),),
         )
     return [o.message_id for o in offers]
@@ -182,7 +182,7 @@ def _lines(db: Connection, lane_ids: Collection[int]) -> dict[int, _Line]:
 
 
 _CLEARED = (
-    "UPDATE messages SET state = 'skipped', is_head = 0, reason = v.column1, superseded_by = v.column2, state_at = v.column3 "
+    "UPDATE OR FAIL messages SET state = 'skipped', is_head = 0, reason = v.column1, superseded_by = v.column2, state_at = v.column3 "
     "FROM (VALUES {rows}) v WHERE message_id = v.column4"
 )
 
@@ -207,12 +207,19 @@ def _write_cleared(db: Connection, cleared: Sequence[_Standing], tally: Tally, *
             cases.heal_message(db, m.message_id, now=now, how=f"superseded by message {m.by}")
 
 
+_NEW = (
+    "message_id, company_id, event_id, target_id, lane_id, flow_id, record_id, state, is_head, due_at, reason, stake, currency, "
+    "mends, accepted_at, state_at"
+)
+
+
 def _write_new(db: Connection, new: Sequence[Offer], lanes: Sequence[int], tally: Tally, *, now: int) -> None:
     company_id = tally.company_id
     counted: dict[tuple[int, int, str, str], list[int]] = {}
-    rows, waits = [], []
+    rows, cleared, waits = [], [], []
     for o, lane_id in zip(new, lanes, strict=True):
-        place = (o.flow_id, o.target_id, o.state, o.currency)
+        state = o.state._value_  # plain words and numbers: the driver asks any other object how it adapts itself
+        place = (o.flow_id, o.target_id, state, o.currency)
         count = counted.get(place)
         if count is None:
             count = counted[place] = [0, 0]
@@ -222,20 +229,18 @@ def _write_new(db: Connection, new: Sequence[Offer], lanes: Sequence[int], tally
             tally.happened(at=now, flow_id=o.flow_id, system_id=o.target_id, outcome="filtered")
         if o.state is State.HELD:
             waits.append((o.message_id, o.target_id, o.waits_for_person, now))
-        rows.append(
-            (
-                *(o.message_id, company_id, o.event_id, o.target_id, lane_id, o.flow_id, o.record_id, o.state),
-                *(o.is_head, now, o.reason, o.by, o.stake, o.currency, o.mends, now, now),
-            )
+        row = (
+            *(o.message_id, company_id, o.event_id, o.target_id, lane_id, o.flow_id, o.record_id, state),
+            *(1 if o.is_head else 0, now, o.reason, o.stake, o.currency, 1 if o.mends else 0, now, now),
         )
+        if o.by is None:
+            rows.append(row)
+        else:
+            cleared.append((*row, o.by))
     for (flow_id, target_id, state, currency), (n, stake) in counted.items():
         tally.arrived(flow_id=flow_id, target_id=target_id, state=state, n=n, stake=stake, currency=currency)
-    insert_rows(
-        db,
-        "messages (message_id, company_id, event_id, target_id, lane_id, flow_id, record_id, state, is_head, due_at, reason, "
-        "superseded_by, stake, currency, mends, accepted_at, state_at)",
-        rows,
-    )
+    insert_rows(db, f"messages ({_NEW})", rows)
+    insert_rows(db, f"messages ({_NEW}, superseded_by)", cleared)
     if waits:
         db.executemany(
             "INSERT INTO waits (message_id, reason, target_id, waits_on, since) VALUES (?, 'person', ?, ?, ?)", waits

@@ -33,7 +33,7 @@ def insert_rows(db: Connection, into: str, rows: Sequence[Sequence[object]], *, 
 
     ``into`` is the table with its columns (``seen (company_id, dup_key)``), ``conflict`` an ON CONFLICT clause.
     """
-    return write_rows(db, f"INSERT INTO {into} VALUES {{rows}} {conflict}", rows) if rows else 0
+    return write_rows(db, f"INSERT OR FAIL INTO {into} VALUES {{rows}} {conflict}", rows) if rows else 0
 
 
 def insert_numbered(db: Connection, into: str, rows: Sequence[Sequence[object]]) -> list[int]:
@@ -43,7 +43,7 @@ def insert_numbered(db: Connection, into: str, rows: Sequence[Sequence[object]])
     """
     ids: list[int] = []
     for block in _blocks(rows):
-        last = _execute(db, f"INSERT INTO {into} VALUES {{rows}}", block).lastrowid
+        last = _execute(db, f"INSERT OR FAIL INTO {into} VALUES {{rows}}", block).lastrowid
         assert last is not None  # noqa: S101  (a row was written)
         ids += range(last - len(block) + 1, last + 1)
     return ids

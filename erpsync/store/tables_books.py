@@ -29,12 +29,12 @@ BOOKS: tuple[str, ...] = (
         event_id INTEGER,
         UNIQUE (company_id, kind, number)
     ) STRICT""",
-    # What one system is last known to hold of a record. ``asked``: what we asked for where it holds something else.
+    # What one system is last known to hold of a record. ``asked``: what we asked for where it holds something else; "" elsewhere.
     """CREATE TABLE pictures (
-        record_id INTEGER NOT NULL REFERENCES records,
+        record_id INTEGER NOT NULL REFERENCES records DEFERRABLE INITIALLY DEFERRED,
         system_id INTEGER NOT NULL,
         content_id INTEGER,
-        asked TEXT,
+        asked TEXT NOT NULL DEFAULT '',
         present INTEGER NOT NULL DEFAULT 1 CHECK (present IN (0, 1)),
         far_revision TEXT,
         far_order INTEGER,
@@ -43,7 +43,7 @@ BOOKS: tuple[str, ...] = (
     ) STRICT, WITHOUT ROWID""",
     """CREATE TABLE xrefs (
         system_id INTEGER NOT NULL,
-        record_id INTEGER NOT NULL REFERENCES records,
+        record_id INTEGER NOT NULL REFERENCES records DEFERRABLE INITIALLY DEFERRED,
         company_id INTEGER NOT NULL,
         kind TEXT NOT NULL,
         far_id TEXT NOT NULL,
@@ -56,7 +56,7 @@ BOOKS: tuple[str, ...] = (
         company_id INTEGER NOT NULL,
         system_id INTEGER NOT NULL,
         kind TEXT NOT NULL,
-        record_id INTEGER REFERENCES records,
+        record_id INTEGER REFERENCES records DEFERRABLE INITIALLY DEFERRED,
         number TEXT NOT NULL DEFAULT '',
         far_id TEXT NOT NULL DEFAULT '',
         far_revision TEXT,

@@ -31,11 +31,11 @@ QUEUE: tuple[str, ...] = (
     f"""CREATE TABLE messages (
         message_id INTEGER PRIMARY KEY,
         company_id INTEGER NOT NULL,
-        event_id INTEGER REFERENCES events,
+        event_id INTEGER REFERENCES events DEFERRABLE INITIALLY DEFERRED,
         target_id INTEGER NOT NULL,
-        lane_id INTEGER NOT NULL REFERENCES lanes,
+        lane_id INTEGER NOT NULL REFERENCES lanes DEFERRABLE INITIALLY DEFERRED,
         flow_id INTEGER NOT NULL,
-        record_id INTEGER NOT NULL REFERENCES records,
+        record_id INTEGER NOT NULL REFERENCES records DEFERRABLE INITIALLY DEFERRED,
         state TEXT NOT NULL CHECK {_is_one_of("state", State)},
         is_head INTEGER NOT NULL CHECK (is_head IN (0, 1)),
         due_at INTEGER NOT NULL,
@@ -71,12 +71,12 @@ QUEUE: tuple[str, ...] = (
     "CREATE INDEX messages_record ON messages (record_id)",
     f"""CREATE TRIGGER messages_move BEFORE UPDATE OF state ON messages
         WHEN OLD.state <> NEW.state AND NOT ({_MOVES_ALLOWED})
-        BEGIN SELECT RAISE(ABORT, 'message may not move so'); END""",
+        BEGIN SELECT RAISE(FAIL, 'message may not move so'); END""",
     """CREATE TRIGGER messages_lease BEFORE UPDATE OF lease_no ON messages WHEN NEW.lease_no < OLD.lease_no
-        BEGIN SELECT RAISE(ABORT, 'lease_no only grows'); END""",
+        BEGIN SELECT RAISE(FAIL, 'lease_no only grows'); END""",
     # Why a held message waits, a row per reason; found by what is waited for.
     """CREATE TABLE waits (
-        message_id INTEGER NOT NULL REFERENCES messages,
+        message_id INTEGER NOT NULL REFERENCES messages DEFERRABLE INITIALLY DEFERRED,
         reason TEXT NOT NULL CHECK (reason IN ('checkpoint', 'parent', 'approval', 'person', 'removal', 'line')),
         target_id INTEGER NOT NULL,
         waits_on TEXT NOT NULL DEFAULT '',
@@ -88,7 +88,7 @@ QUEUE: tuple[str, ...] = (
     # was sent, written at its end.
     """CREATE TABLE attempts (
         attempt_id INTEGER PRIMARY KEY,
-        message_id INTEGER NOT NULL REFERENCES messages,
+        message_id INTEGER NOT NULL REFERENCES messages DEFERRABLE INITIALLY DEFERRED,
         lease_no INTEGER NOT NULL,
         try_no INTEGER NOT NULL,
         what TEXT NOT NULL DEFAULT 'write' CHECK (what IN ('write', 'find', 'settle')),

@@ -12,7 +12,7 @@ from erpsync.store.rows import listed, write_rows
 
 _STANDS = "m.lease_no = {lease_no} AND m.state = 'leased' AND m.due_at > {until}"
 _BEGUN = (
-    "INSERT INTO attempts (message_id, lease_no, try_no, generation, worker_id, claimed_at, begun_at, request, headers, body_id, "
+    "INSERT OR FAIL INTO attempts (message_id, lease_no, try_no, generation, worker_id, claimed_at, begun_at, request, headers, body_id, "
     "content_id, once_key, far_id, far_revision, mapping_hash, landscape_id) SELECT "
     + ", ".join(f"column{n}" for n in range(1, 17))
     + " FROM (VALUES {rows}) v CROSS JOIN messages m ON m.message_id = v.column1 WHERE "
@@ -23,7 +23,7 @@ _OURS = (
     + _STANDS.format(lease_no="(j.value ->> 1)", until="(j.value ->> 2)")
 )
 _RISEN = (
-    "UPDATE messages SET generation = v.column1 FROM (VALUES {rows}) v "
+    "UPDATE OR FAIL messages SET generation = v.column1 FROM (VALUES {rows}) v "
     "WHERE message_id = v.column2 AND generation < v.column1"
 )
 

@@ -17,12 +17,9 @@ def net_total(fields: Flat) -> tuple[int, str]:
         if path.endswith(".unit_price") and path.startswith("lines.") and isinstance(price, int):
             line = path[: -len("unit_price")]
             quantity, discount = fields.get(line + "quantity"), fields.get(line + "discount")
-            amount += line_amount(
-                quantity=quantity if isinstance(quantity, int) else 0,
-                unit_price=price,
-                discount=discount if isinstance(discount, int) else 0,
-                currency=currency,
-            )
+            if isinstance(quantity, int):
+                less = discount if isinstance(discount, int) else 0
+                amount += line_amount(quantity=quantity, unit_price=price, discount=less, currency=currency)
     return amount, currency
 
 

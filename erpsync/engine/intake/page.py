@@ -92,7 +92,7 @@ class Page:
         event_id = self.next_event
         self.next_event += 1
         row = EventRow(
-            *(event_id, self.kind.name, verdict, inc.read_at, record_id, inc.number, inc.far_id, inc.far_revision),
+            *(event_id, self.kind.name, verdict._value_, inc.read_at, record_id, inc.number, inc.far_id, inc.far_revision),
             *(inc.far_order, inc.source_event_id or None, inc.removed, bool(inc.source_event_id), inc.at, inc.zone),
             detail=detail,
         )
