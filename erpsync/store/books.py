@@ -223,6 +223,7 @@ def pictures_for(db: Connection, pairs: Sequence[tuple[int, int]]) -> dict[tuple
     return {(int(row[0]), int(row[1])): picture_of(row[2:]) for row in rows}
 
 
+_PAINTED = "record_id, system_id, content_id, asked, present, seen_at"  # what is not named becomes NULL, as excluded does
 _REPAINTED = (
     "ON CONFLICT DO UPDATE SET content_id = excluded.content_id, asked = excluded.asked, present = excluded.present, "
     "far_revision = excluded.far_revision, far_order = excluded.far_order, seen_at = excluded.seen_at"
@@ -232,18 +233,17 @@ _REPAINTED = (
 def write_pictures(db: Connection, system_id: int, changed: Collection[tuple[int, Picture]]) -> None:
     """Write what a system is now known to hold, by record id."""
     keep_contents(db, [picture for _, picture in changed])
-    insert_rows(
-        db,
-        "pictures (record_id, system_id, content_id, asked, present, far_revision, far_order, seen_at)",
-        [
-            (
-                *(record_id, system_id, p.content_id, _encode(p.asked) if p.asked else ""),
-                *(1 if p.present else 0, p.far_revision, p.far_order, p.seen_at),
-            )
-            for record_id, p in changed
-        ],
-        conflict=_REPAINTED,
-    )
+    plain: list[tuple[object, ...]] = []
+    revised: list[tuple[object, ...]] = []
+    for record_id, p in changed:
+        asked = _encode(p.asked) if p.asked else ""
+        row = (record_id, system_id, p.content_id, asked, 1 if p.present else 0, p.seen_at)
+        if p.far_revision is None and p.far_order is None:
+            plain.append(row)
+        else:
+            revised.append((*row, p.far_revision, p.far_order))
+    insert_rows(db, f"pictures ({_PAINTED})", plain, conflict=_REPAINTED)
+    insert_rows(db, f"pictures ({_PAINTED}, far_revision, far_order)", revised, conflict=_REPAINTED)
 
 
 def held_keys(db: Connection, company_id: int, system_id: int, kind: str) -> dict[int, tuple[str, int]]:

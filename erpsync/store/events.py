@@ -76,7 +76,7 @@ def remember_seen(
     insert_rows(
         db,
         "seen (company_id, system_id, dup_key, content_hash, event_id, seen_at)",
-        [(company_id, system_id, key, content, event_id, now) for key, content, event_id in rows],
+        [(company_id, system_id, key, bytearray(content), event_id, now) for key, content, event_id in rows],
         conflict="ON CONFLICT DO NOTHING",
     )
 

@@ -71,7 +71,8 @@ def _write_attempts(
         [
             (
                 *(o.message_id, o.lease_no, o.try_no, o.of_generation, o.worker_id, o.claimed_at, now, o.sent_at),
-                *(o.outcome if o.lease in ours else f"late:{o.outcome}", o.status, o.answer or None),
+                *(str(o.outcome) if o.lease in ours else f"late:{o.outcome}", o.status),
+                *(bytearray(o.answer) if o.answer else None,),
                 *(int(o.answer_cut), o.error, o.error_code, o.took_us),
             )
             for o in outcomes
@@ -93,7 +94,7 @@ def _finish_all(db: Connection, outcomes: Sequence[Outcome], *, now: int) -> boo
 
 
 def _write_finished(db: Connection, finished: Sequence[Outcome], *, now: int) -> int:
-    rows = [(o.after, o.reason, now, o.message_id, o.lease_no, o.before) for o in finished]
+    rows = [(o.after._value_, str(o.reason), now, o.message_id, o.lease_no, o.before._value_) for o in finished]
     return write_rows(db, _LEFT_LANE, rows)
 
 

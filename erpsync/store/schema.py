@@ -169,8 +169,8 @@ _VIEWS: tuple[str, ...] = (
     """CREATE VIEW v_events AS SELECT e.event_id, c.name AS company, s.name AS system, e.kind, e.number, e.far_id, e.verdict,
         e.detail, datetime(e.received_at / 1000, 'unixepoch') AS received_at
         FROM events e JOIN companies c USING (company_id) JOIN systems s USING (system_id)""",
-    """CREATE VIEW v_pictures AS SELECT r.kind || ':' || r.number AS key, s.name AS system, CAST(c.content AS TEXT) AS fields, p.asked,
-        p.present, p.far_revision, datetime(p.seen_at / 1000, 'unixepoch') AS seen_at FROM pictures p
+    """CREATE VIEW v_pictures AS SELECT r.kind || ':' || r.number AS key, s.name AS system, CAST(c.content AS TEXT) AS fields,
+        NULLIF(p.asked, '') AS asked, p.present, p.far_revision, datetime(p.seen_at / 1000, 'unixepoch') AS seen_at FROM pictures p
         JOIN records r USING (record_id) JOIN systems s USING (system_id) LEFT JOIN payloads c ON c.payload_id = p.content_id""",
 )
 
