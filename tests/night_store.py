@@ -12,6 +12,7 @@ from typing import Any
 from erpsync.domain.flat import Fields
 from erpsync.store import audit, payloads
 from erpsync.store.connection import Connection, ms
+from erpsync.store.lanes import lane_id
 from erpsync.store.names import register
 from erpsync.store.schema import OPEN
 from erpsync.store.store import Store
@@ -92,7 +93,6 @@ class Night:
     store: Store
     now: datetime = NIGHT
     records: dict[str, int] = field(default_factory=dict)
-    lanes: dict[tuple[int, str], int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.names = self._write(
@@ -171,26 +171,23 @@ class Night:
         currency: str = "USD",
         ago: float = 60,
         accepted: float | None = None,
-        lane: str = "",
+        queue: str = "",
         waits: Sequence[tuple[str, str]] = (),
         **more: object,
     ) -> int:
         """A message; the first unfinished one of its lane is its head."""
         record_id, target = self.record(key), self.names.systems[to]
         kind = key.partition(":")[0]
-        place = (target, lane or key)
-        if place not in self.lanes:
-            self.lanes[place] = self._insert("lanes", company_id=1, target_id=target, lane_key=lane or key)
-        lane_id = self.lanes[place]
+        lane = lane_id(self.record(queue or key), target)
         unfinished = f"'{state}' {OPEN}"
-        first = f"NOT EXISTS (SELECT 1 FROM messages WHERE lane_id = {lane_id} AND state {OPEN})"
+        first = f"NOT EXISTS (SELECT 1 FROM messages WHERE lane_id = {lane} AND state {OPEN})"
         is_head = self._write(lambda db: db.execute(f"SELECT {unfinished} AND {first}").fetchone()[0])
         since = self.at(ago)
         message_id = self._insert(
             "messages",
             company_id=1,
             target_id=target,
-            lane_id=lane_id,
+            lane_id=lane,
             flow_id=self.names.flows[_FLOW_OF[kind]],
             record_id=record_id,
             state=state,

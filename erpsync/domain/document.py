@@ -8,7 +8,7 @@ texts. Two flat forms are equal exactly when the documents say the same.
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -92,11 +92,15 @@ def _flatten(part: BaseModel, paths: _Paths, flat: Fields, currency: str) -> Non
 _Paths = tuple[tuple[str, str, Callable[..., Scalar] | None], ...]
 
 
-@lru_cache(4_096)
-def _paths(model: type[BaseModel], line: str) -> _Paths:
+def _paths_of(model: type[BaseModel], line: str) -> _Paths:
     """Where each field of a model stands in a flat form, and how it gets there; ``line``: the model is that of lines, and this one's id."""
     prefix, left_out = (f"{LINES}.{line}.", "line") if line else ("", LINES)
     return tuple((prefix + name, name, to_flat) for name, to_flat, _ in _plan(model) if name != left_out)
+
+
+_paths: Callable[[type[BaseModel], str], _Paths] = lru_cache(4_096)(
+    _paths_of
+)  # the same ids come in nearly every document
 
 
 def unflatten(model: type[Document], flat: Mapping[str, Scalar]) -> Document:
@@ -191,9 +195,7 @@ def _parts(annotation: Any) -> tuple[Any, ...]:
     return get_args(annotation) if get_origin(annotation) in (Union, types.UnionType) else (annotation,)
 
 
-def _converters(
-    annotation: Any, metadata: list[Any]
-) -> tuple[Callable[..., Scalar] | None, Callable[[Any, str], Any]]:
+def _converters(annotation: Any, metadata: list[Any]) -> tuple[Callable[..., Scalar] | None, Callable[[Any, str], Any]]:
     """How a value gets into the flat form (None: as it is; ``minor_units`` is told the currency) and comes back."""
     bare = next(part for part in _parts(annotation) if part is not type(None))
     if get_origin(bare) is not None and hasattr(bare, "__metadata__"):

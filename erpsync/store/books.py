@@ -54,6 +54,11 @@ class Record(Holds):
         return f"{self.kind}:{self.number}"
 
     @property
+    def is_told(self) -> bool:
+        """Somebody told of it; otherwise its key is known only because others queue under it (``lane_records``)."""
+        return self.changed_at > 0
+
+    @property
     def is_shell(self) -> bool:
         """Nobody who owns it has told of it yet."""
         return self.revision == 0
@@ -223,7 +228,9 @@ def pictures_for(db: Connection, pairs: Sequence[tuple[int, int]]) -> dict[tuple
     return {(int(row[0]), int(row[1])): picture_of(row[2:]) for row in rows}
 
 
-_PAINTED = "record_id, system_id, content_id, asked, present, seen_at"  # what is not named becomes NULL, as excluded does
+_PAINTED = (
+    "record_id, system_id, content_id, asked, present, seen_at"  # what is not named becomes NULL, as excluded does
+)
 _REPAINTED = (
     "ON CONFLICT DO UPDATE SET content_id = excluded.content_id, asked = excluded.asked, present = excluded.present, "
     "far_revision = excluded.far_revision, far_order = excluded.far_order, seen_at = excluded.seen_at"

@@ -13,14 +13,15 @@ from typing import Any
 
 from erpsync.store import audit, identity, migrations, payloads
 from erpsync.store.connection import SQLITE_VERSION, Connection, DatabaseError, moment, sqlite_is_sound, unsound_advice
+from erpsync.store.lanes import RECORD_OF_LANE, TARGET_OF_LANE
 from erpsync.store.schema import OPEN
 
 _MOST_LINES = 100
 # References that the schema leaves free, for what each check of them costs every row: table, column, and whom it names.
 _FREE = (
-    *((table, "company_id", "companies") for table in ("records", "xrefs", "lanes", "messages", "events")),
+    *((table, "company_id", "companies") for table in ("records", "xrefs", "messages", "events")),
     *((table, "system_id", "systems") for table in ("pictures", "xrefs", "events")),
-    *((table, "target_id", "systems") for table in ("lanes", "messages")),
+    ("messages", "target_id", "systems"),
     ("messages", "flow_id", "flows"),
     *((table, "landscape_id", "landscapes") for table in ("events", "attempts")),
     *((table, "content_id", "payloads") for table in ("records", "pictures", "attempts")),
@@ -133,22 +134,24 @@ def _references(db: Connection) -> Iterator[Problem]:
 
 def _lanes(db: Connection) -> Iterator[Problem]:
     """Each lane with unfinished messages has one head, its oldest."""
-    for lane_id, oldest, heads, head in _few(
+    for lane, oldest, heads, head in _few(
         db,
-        "SELECT lane_id, min(message_id), sum(is_head), min(CASE WHEN is_head = 1 THEN message_id END) "
-        f"FROM messages WHERE state {OPEN} GROUP BY lane_id HAVING sum(is_head) <> 1 "
+        f"SELECT (SELECT name FROM systems WHERE system_id = {TARGET_OF_LANE}) || ', ' || "
+        f"(SELECT kind || ':' || number FROM records WHERE record_id = {RECORD_OF_LANE}), "
+        "min(message_id), sum(is_head), min(CASE WHEN is_head = 1 THEN message_id END) "
+        f"FROM messages m WHERE state {OPEN} GROUP BY lane_id HAVING sum(is_head) <> 1 "
         "OR min(CASE WHEN is_head = 1 THEN message_id END) <> min(message_id)",
     ):
         if heads == 1:
-            yield Problem("lanes", f"lane {lane_id} has message {head} as its head, message {oldest} is older")
+            yield Problem("lanes", f"lane {lane} has message {head} as its head, message {oldest} is older")
         else:
-            yield Problem("lanes", f"lane {lane_id} has {heads or 'no'} heads, message {oldest} is its oldest")
-    for message_id, lane_id in _few(
+            yield Problem("lanes", f"lane {lane} has {heads or 'no'} heads, message {oldest} is its oldest")
+    for (message_id,) in _few(
         db,
-        "SELECT m.message_id, m.lane_id FROM messages m JOIN lanes l USING (lane_id) "
-        f"WHERE m.state {OPEN} AND (m.target_id <> l.target_id OR m.company_id <> l.company_id)",
+        f"SELECT m.message_id FROM messages m LEFT JOIN records l ON l.record_id = {RECORD_OF_LANE} "
+        f"WHERE m.state {OPEN} AND (m.target_id <> {TARGET_OF_LANE} OR m.company_id IS NOT l.company_id)",
     ):
-        yield Problem("lanes", f"message {message_id} stands in lane {lane_id} of another system or company")
+        yield Problem("lanes", f"message {message_id} stands in the lane of another system or company")
 
 
 def _states(db: Connection) -> Iterator[Problem]:

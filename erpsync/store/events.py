@@ -50,7 +50,17 @@ def insert_events(
         "removed, sent, at, zone, received_at, raw_id, canonical_id, verdict, detail, landscape_id)",
         [
             (
-                *(e.event_id, company_id, system_id, e.kind, e.record_id, e.number, e.far_id, e.far_revision, e.far_order),
+                *(
+                    e.event_id,
+                    company_id,
+                    system_id,
+                    e.kind,
+                    e.record_id,
+                    e.number,
+                    e.far_id,
+                    e.far_revision,
+                    e.far_order,
+                ),
                 *(e.source_event_id, 1 if e.removed else 0, 1 if e.sent else 0, e.at, e.zone, e.received_at, e.raw_id),
                 *(e.canonical_id, e.verdict, e.detail, landscape_id),
             )

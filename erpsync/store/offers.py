@@ -13,14 +13,10 @@ from typing import ClassVar
 from erpsync.domain.messages import Reason, State
 from erpsync.store import cases
 from erpsync.store.connection import Connection
-from erpsync.store.rows import among, insert_numbered, insert_rows, listed, write_rows
+from erpsync.store.rows import insert_rows, listed, write_rows
 from erpsync.store.schema import OPEN
 from erpsync.store.totals import Tally
 
-LANES_KNOWN = (  # and the last message's id, which would be a question of its own
-    "SELECT target_id, lane_key, lane_id FROM lanes WHERE company_id = ? AND lane_key {any_of} "
-    "UNION ALL SELECT 0, '', (SELECT COALESCE(max(message_id), 0) FROM messages)"
-)
 OPEN_OF_LANES = (
     "SELECT lane_id, message_id, record_id, target_id, flow_id, state, stake, currency, is_head, pinned_id IS NOT NULL FROM messages "
     f"INDEXED BY messages_lane WHERE state {OPEN} AND lane_id IN (SELECT value FROM json_each(?)) ORDER BY lane_id, message_id"
@@ -43,7 +39,7 @@ class Offer:
     target_id: int
     flow_id: int
     record_id: int
-    lane_key: str
+    lane_id: int
     supersedes: bool
     stake: int = 0
     currency: str = ""
@@ -51,6 +47,7 @@ class Offer:
     filtered: bool = False
     mends: bool = False
     waits_for_person: str = ""  # why it may not go without one
+    opens_lane: bool = False  # nothing has ever stood in its lane
     # What becomes of it, which ``offer`` decides; ``by``: the message that cleared it.
     message_id: int = 0
     state: State = State.READY
@@ -86,13 +83,14 @@ def offer(db: Connection, offers: Sequence[Offer], tally: Tally, *, now: int) ->
     """Put messages into their lanes, in order; returns their ids. Newer ones clear older ones that may be cleared."""
     if not offers:
         return []
-    lanes, lines, last_id = _lanes(db, tally.company_id, offers)
+    (last_id,) = db.execute("SELECT COALESCE(max(message_id), 0) FROM messages").fetchone()
+    lines = _lines(db, offers)
     cleared: list[_Standing] = []
-    for message_id, (o, lane_id) in enumerate(zip(offers, lanes, strict=True), start=last_id + 1):
+    for message_id, o in enumerate(offers, start=last_id + 1):
         o.message_id = message_id
-        line = lines.get(lane_id)
+        line = lines.get(o.lane_id)
         if line is None:
-            line = lines[lane_id] = []
+            line = lines[o.lane_id] = []
         gone = _clear(o, line) if line else ()
         if o.state is State.READY:
             if o.filtered:
@@ -101,7 +99,7 @@ def offer(db: Connection, offers: Sequence[Offer], tally: Tally, *, now: int) ->
                 o.state = State.HELD
         if gone:
             cleared += [m for m in gone if isinstance(m, _Standing)]
-            lines[lane_id] = line = [m for m in line if m not in gone]
+            lines[o.lane_id] = line = [m for m in line if m not in gone]
         if o.state is not State.SKIPPED:
             line.append(o)
     promoted = []
@@ -112,7 +110,7 @@ def offer(db: Connection, offers: Sequence[Offer], tally: Tally, *, now: int) ->
                 promoted.append(head.message_id)
     if cleared:
         _write_cleared(db, cleared, tally, now=now)
-    _write_new(db, offers, lanes, tally, now=now)
+    _write_new(db, offers, tally, now=now)
     if promoted:
         db.execute(
             "UPDATE OR FAIL messages SET is_head = 1 WHERE message_id IN (SELECT value FROM json_each(?))",
@@ -142,23 +140,15 @@ def _clear(o: Offer, line: _Line) -> _Line:
     return waiting
 
 
-def _lanes(db: Connection, company_id: int, offers: Sequence[Offer]) -> tuple[list[int], dict[int, _Line], int]:
-    """The lane of each offer, made where it is new; what stands in those that were there; the last message's id."""
-    places = [(o.target_id, o.lane_key) for o in offers]
-    any_of, keys = among({key for _, key in places})
-    *known, (_, _, last_id) = db.execute(LANES_KNOWN.format(any_of=any_of), (company_id, *keys)).fetchall()
-    found = {(target, key): lane_id for target, key, lane_id in known}
-    missing = dict.fromkeys(place for place in places if place not in found)
-    lines: dict[int, _Line] = {}
-    if found:
-        there = {found[place] for place in places if place in found}
-        looked_into = {found[place] for o, place in zip(offers, places, strict=True) if _clears(o) and place in found}
-        lines = _lines(db, looked_into)
-        lines.update((lane_id, [_SOMEBODY]) for lane_id in _taken(db, there - looked_into))
-    if missing:
-        rows = [(company_id, target, key) for target, key in missing]
-        found.update(zip(missing, insert_numbered(db, "lanes (company_id, target_id, lane_key)", rows), strict=True))
-    return [found[place] for place in places], lines, last_id
+def _lines(db: Connection, offers: Sequence[Offer]) -> dict[int, _Line]:
+    """What stands in the lanes of these offers, as far as somebody must know."""
+    there = {o.lane_id for o in offers if not o.opens_lane}
+    if not there:
+        return {}
+    looked_into = {o.lane_id for o in offers if _clears(o)} & there
+    lines = _standing(db, looked_into)
+    lines.update((lane_id, [_SOMEBODY]) for lane_id in _taken(db, there - looked_into))
+    return lines
 
 
 def _clears(o: Offer) -> bool:
@@ -171,7 +161,7 @@ def _taken(db: Connection, lane_ids: Collection[int]) -> list[int]:
     return [lane_id for (lane_id,) in db.execute(TAKEN_LANES, (listed(lane_ids),))] if lane_ids else []
 
 
-def _lines(db: Connection, lane_ids: Collection[int]) -> dict[int, _Line]:
+def _standing(db: Connection, lane_ids: Collection[int]) -> dict[int, _Line]:
     """The unfinished messages of these lanes, oldest first."""
     if not lane_ids:
         return {}
@@ -213,11 +203,11 @@ _NEW = (
 )
 
 
-def _write_new(db: Connection, new: Sequence[Offer], lanes: Sequence[int], tally: Tally, *, now: int) -> None:
+def _write_new(db: Connection, new: Sequence[Offer], tally: Tally, *, now: int) -> None:
     company_id = tally.company_id
     counted: dict[tuple[int, int, str, str], list[int]] = {}
     rows, cleared, waits = [], [], []
-    for o, lane_id in zip(new, lanes, strict=True):
+    for o in new:
         state = o.state._value_  # plain words and numbers: the driver asks any other object how it adapts itself
         place = (o.flow_id, o.target_id, state, o.currency)
         count = counted.get(place)
@@ -230,7 +220,7 @@ def _write_new(db: Connection, new: Sequence[Offer], lanes: Sequence[int], tally
         if o.state is State.HELD:
             waits.append((o.message_id, o.target_id, o.waits_for_person, now))
         row = (
-            *(o.message_id, company_id, o.event_id, o.target_id, lane_id, o.flow_id, o.record_id, state),
+            *(o.message_id, company_id, o.event_id, o.target_id, o.lane_id, o.flow_id, o.record_id, state),
             *(1 if o.is_head else 0, now, o.reason, o.stake, o.currency, 1 if o.mends else 0, now, now),
         )
         if o.by is None:

@@ -33,7 +33,9 @@ def put_many(db: Connection, contents: Sequence[bytes]) -> list[int]:
 
 def put_hashed(db: Connection, contents: Mapping[bytes, bytes]) -> dict[bytes, int]:
     """Store contents given by their ``digest``; returns the payload_id of each, by its hash."""
-    rows = [(bytearray(hash_), bytearray(content)) for hash_, content in contents.items()]  # taken as they are, bytes are not
+    rows = [
+        (bytearray(hash_), bytearray(content)) for hash_, content in contents.items()
+    ]  # taken as they are, bytes are not
     ids = insert_numbered(db, "payloads (hash, content)", rows)
     return dict(zip(contents, ids, strict=True))
 

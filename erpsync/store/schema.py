@@ -7,6 +7,7 @@ currency. ``company_id`` stands in every key.
 
 from __future__ import annotations
 
+from erpsync.store.lanes import RECORD_OF_LANE
 from erpsync.store.tables_books import BOOKS, KEPT_BACK
 from erpsync.store.tables_queue import DUE, LATE, OPEN, QUEUE
 
@@ -161,11 +162,12 @@ _CASES: tuple[str, ...] = (
 )
 
 _VIEWS: tuple[str, ...] = (
-    """CREATE VIEW v_messages AS SELECT m.message_id, c.name AS company, r.kind || ':' || r.number AS key, s.name AS system,
-        f.name AS flow, l.lane_key AS lane, m.state, m.reason, m.is_head, m.tries, m.error, m.stake, m.currency,
+    f"""CREATE VIEW v_messages AS SELECT m.message_id, c.name AS company, r.kind || ':' || r.number AS key, s.name AS system,
+        f.name AS flow, l.kind || ':' || l.number AS lane, m.state, m.reason, m.is_head, m.tries, m.error, m.stake, m.currency,
         datetime(m.accepted_at / 1000, 'unixepoch') AS accepted_at, datetime(m.due_at / 1000, 'unixepoch') AS due_at
         FROM messages m JOIN companies c USING (company_id) JOIN records r USING (record_id)
-        JOIN systems s ON s.system_id = m.target_id JOIN flows f USING (flow_id) JOIN lanes l USING (lane_id)""",
+        JOIN systems s ON s.system_id = m.target_id JOIN flows f USING (flow_id)
+        JOIN records l ON l.record_id = {RECORD_OF_LANE}""",
     """CREATE VIEW v_events AS SELECT e.event_id, c.name AS company, s.name AS system, e.kind, e.number, e.far_id, e.verdict,
         e.detail, datetime(e.received_at / 1000, 'unixepoch') AS received_at
         FROM events e JOIN companies c USING (company_id) JOIN systems s USING (system_id)""",

@@ -1,4 +1,4 @@
-"""Messages, their lanes, what they wait for, and every try: the tables of the queue, as the first migration makes them."""
+"""Messages, what they wait for, and every try: the tables of the queue, as the first migration makes them."""
 
 from __future__ import annotations
 
@@ -21,19 +21,12 @@ _MOVES_ALLOWED = " OR ".join(
 )
 
 QUEUE: tuple[str, ...] = (
-    """CREATE TABLE lanes (
-        lane_id INTEGER PRIMARY KEY,
-        company_id INTEGER NOT NULL,
-        target_id INTEGER NOT NULL,
-        lane_key TEXT NOT NULL,
-        UNIQUE (company_id, lane_key, target_id)
-    ) STRICT""",
     f"""CREATE TABLE messages (
         message_id INTEGER PRIMARY KEY,
         company_id INTEGER NOT NULL,
         event_id INTEGER REFERENCES events DEFERRABLE INITIALLY DEFERRED,
         target_id INTEGER NOT NULL,
-        lane_id INTEGER NOT NULL REFERENCES lanes DEFERRABLE INITIALLY DEFERRED,
+        lane_id INTEGER NOT NULL,
         flow_id INTEGER NOT NULL,
         record_id INTEGER NOT NULL REFERENCES records DEFERRABLE INITIALLY DEFERRED,
         state TEXT NOT NULL CHECK {_is_one_of("state", State)},

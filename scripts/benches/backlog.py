@@ -13,6 +13,7 @@ from landscape import SOURCE
 
 from erpsync.store.checking import verify
 from erpsync.store.connection import Connection, ms, open_writer
+from erpsync.store.lanes import lane_id
 from erpsync.store.payloads import digest
 from erpsync.store.store import Store
 
@@ -28,21 +29,19 @@ _RECORDS = (
     _NUMBERS + "INSERT INTO records (record_id, company_id, kind, number, content_id, origins, changed_at) "
     "SELECT n + 1, 1, 'item', printf('SKU-%07d', n), n + 1, '{\"\":[1,0]}', :now FROM number"
 )
-_LANES = (
-    _NUMBERS + "INSERT INTO lanes (lane_id, company_id, target_id, lane_key) "
-    "SELECT n + 1, 1, 2 + n % 4, printf('item:SKU-%07d', n) FROM number"
-)
 _WAITING = (
     _NUMBERS
     + "INSERT INTO messages (company_id, target_id, lane_id, flow_id, record_id, state, is_head, due_at, accepted_at, state_at) "
-    "SELECT 1, 2 + (n % :lanes) % 4, 1 + n % :lanes, 1, 1 + n % :lanes, 'ready', n < :lanes, :now - 1000000 + n % 1000000, "
+    "SELECT 1, 2 + (n % :lanes) % 4, lane(1 + n % :lanes, 2 + (n % :lanes) % 4), 1, 1 + n % :lanes, 'ready', n < :lanes, "
+    ":now - 1000000 + n % 1000000, "
     ":now - 1000000 + n % 1000000, :now "
     "FROM number"
 )
 _STANDING_STILL = (
     _NUMBERS
     + "INSERT INTO messages (company_id, target_id, lane_id, flow_id, record_id, state, is_head, due_at, accepted_at, state_at, "
-    "reason, error) SELECT 1, 2 + (:first + n % :lanes) % 4, 1 + :first + n % :lanes, 1, 1 + :first + n % :lanes, "
+    "reason, error) SELECT 1, 2 + (:first + n % :lanes) % 4, lane(1 + :first + n % :lanes, 2 + (:first + n % :lanes) % 4), 1, "
+    "1 + :first + n % :lanes, "
     "iif(n < :lanes, 'dead', 'ready'), n < :lanes, :now - 2000000, :now, :now, iif(n < :lanes, 'refused', ''), "
     "iif(n < :lanes, 'the price is out of range', '') FROM number"
 )
@@ -81,9 +80,9 @@ def _fill(db: Connection, *, messages: int, behind: int, dead: int, now: int) ->
     db.execute("INSERT INTO flows (flow_id, name) VALUES (1, 'items')")
     every = {"many": lanes + dead, "now": now}
     db.create_function("digest", 1, digest)
+    db.create_function("lane", 2, lane_id)
     db.execute(_CONTENTS, every)
     db.execute(_RECORDS, every)
-    db.execute(_LANES, every)
     if still:
         db.execute(_STANDING_STILL, {"many": still, "lanes": dead, "first": lanes, "now": now})
     db.execute(_WAITING, {"many": moving, "lanes": lanes, "now": now})

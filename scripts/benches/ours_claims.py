@@ -136,16 +136,13 @@ def _delivered(message: Claimed) -> Outcome:
 
 def _offer_again(db: Connection, *, now: int) -> None:
     done = db.execute(
-        "SELECT message_id, target_id, record_id, lane_key FROM messages JOIN lanes USING (lane_id, target_id) WHERE message_id IN "
+        "SELECT message_id, target_id, record_id, lane_id FROM messages WHERE message_id IN "
         "(SELECT message_id FROM attempts)"
     ).fetchall()
     tally = Tally(_COMPANY)
     offer(
         db,
-        [
-            Offer(None, target_id, _FLOW, record_id, lane_key, supersedes=False)
-            for _, target_id, record_id, lane_key in done
-        ],
+        [Offer(None, target_id, _FLOW, record_id, lane, supersedes=False) for _, target_id, record_id, lane in done],
         tally,
         now=now,
     )

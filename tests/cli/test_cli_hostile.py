@@ -77,7 +77,7 @@ def plant(night: Night, payload: str) -> None:
     )  # fmt: skip
     for state in STATES:
         message = night.message(
-            key, to="wms", lane=f"{key}/{state}", state=state, reason=text, stake=100, event_id=event, tries=2,
+            key, to="wms", queue=f"{key}/{state}", state=state, reason=text, stake=100, event_id=event, tries=2,
             error=text, error_code=text, error_field=text,
             waits=[("parent", f"customer:{text}"), ("person", text)] if state == "held" else (),
         )  # fmt: skip

@@ -18,6 +18,7 @@ from erpsync.domain.messages import Once, Reason, State
 from erpsync.engine.deliver.by_hand import settle
 from erpsync.engine.replay.letters import discard, replay, restore
 from erpsync.errors import Refused, RetryLater
+from erpsync.store.lanes import lane_id
 from erpsync.store.offers import Offer, offer
 
 WHO = {"actor": "mira", "reason": "a test", "command": ""}
@@ -148,10 +149,47 @@ def test_movements_of_one_stock_key_go_in_order_one_at_a_time_and_none_is_cleare
         assert arrived == sorted(arrived, key=lambda number: int(number[2:]))
     assert worst == {"SKU-1": 1, "SKU-2": 1}
     assert wms.count()["movement"] == 12
-    assert books.rows("SELECT lane_key FROM lanes WHERE lane_key LIKE 'stock:%' ORDER BY 1") == [
+    assert books.rows("SELECT DISTINCT lane FROM v_messages WHERE lane LIKE 'stock:%' ORDER BY 1") == [
         ("stock:SKU-1@WH1",),
         ("stock:SKU-2@WH1",),
     ]
+
+
+def test_a_stock_level_told_after_its_movements_stands_behind_them(make_books):
+    books = make_books(kinds=("item", "movement", "stock"))
+    erp = books.systems["erp"]
+    erp.keep("item", sku="SKU-1", name="Drill")
+    books.sync("item")
+    move(books, 1)
+    books.tell("erp", erp.feed[-1])
+    erp.keep("stock", sku="SKU-1", location="WH1", on_hand="4")
+    books.tell("erp", erp.feed[-1])
+    move(books, 2)
+    books.tell("erp", erp.feed[-1])
+    line = "SELECT key, is_head FROM v_messages WHERE system = 'wms' AND lane = 'stock:SKU-1@WH1' ORDER BY message_id"
+    assert books.rows(line) == [("movement:M-1", 1), ("stock:SKU-1@WH1", 0), ("movement:M-2", 0)]
+    books.run()
+    assert [far.kind for far in books.systems["wms"].documents.values()] == ["item", "movement", "stock", "movement"]
+
+
+@pytest.mark.parametrize("by_movement", [True, False])
+def test_a_level_that_the_target_told_itself_is_not_sent_to_it_however_its_key_was_known(make_books, by_movement):
+    books = make_books(kinds=("item", "movement", "stock"), watch=True)
+    erp, wms = books.systems["erp"], books.systems["wms"]
+    erp.keep("item", sku="SKU-1", name="Drill")
+    books.sync("item")
+    if by_movement:
+        move(books, 1)
+        books.sync("movement")
+    wms.keep("stock", sku="SKU-1", location="WH1", on_hand="4")
+    books.tell("wms", wms.feed[-1])
+    erp.keep("stock", sku="SKU-1", location="WH1", on_hand="4")
+    books.tell("erp", erp.feed[-1])
+    assert "stock:SKU-1@WH1" not in books.states("wms")
+    erp.keep("stock", sku="SKU-1", location="WH1", on_hand="3")
+    books.tell("erp", erp.feed[-1])
+    books.run()
+    assert [far.fields["on_hand"] for far in wms.kept("stock", "SKU-1@WH1")] == [3_000_000]
 
 
 def test_a_dead_movement_stops_those_behind_it_and_no_other_lane(make_books):
@@ -340,7 +378,7 @@ class Random20:
                 target_id=route.target_id,
                 flow_id=route.flow_id,
                 record_id=(record := rng.choice(self.records)),
-                lane_key=f"lane:{record % 3}",
+                lane_id=lane_id(self.records[record % 3], route.target_id),
                 supersedes=rng.random() < 0.4,
                 stake=rng.randrange(500),
                 currency=rng.choice(["USD", "EUR"]),

@@ -75,7 +75,7 @@ def test_the_age_of_a_system_is_that_of_the_oldest_message_that_is_ready_or_leas
             state = {"fresh": "ready", "tried": "ready", "behind": "ready", "buried": "leased"}.get(how, how)
             later = {"due_at": 0 if how == "buried" else night.at(-n)} if how in ("tried", "leased", "buried") else {}
             lane = "item:HEAD" if how == "behind" else ""
-            night.message(f"{flow.removesuffix('s')}:{n}", to="wms", state=state, ago=ago, lane=lane, **later)
+            night.message(f"{flow.removesuffix('s')}:{n}", to="wms", state=state, ago=ago, queue=lane, **later)
         night.finish()
         with store.read() as db:
             (wms,) = standings(db, "main", now_ms=ms(NIGHT), names=["wms"])

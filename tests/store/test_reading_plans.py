@@ -23,7 +23,7 @@ from erpsync.store.reading.systems import standings
 from erpsync.store.reading.trace import find_subject, history
 
 ALL = Selection(company="main", now=NIGHT)
-LARGE = ("messages", "attempts", "records", "pictures", "payloads", "waits", "lanes", "xrefs", "seen")
+LARGE = ("messages", "attempts", "records", "pictures", "payloads", "waits", "xrefs", "seen")
 ALIASES = {
     "m": "messages",
     "n": "messages",
@@ -32,7 +32,7 @@ ALIASES = {
     "r": "records",
     "p": "payloads",
     "w": "waits",
-    "l": "lanes",
+    "l": "records",
     "x": "xrefs",
     **dict.fromkeys(("rc", "pc", "own", "raw", "canonical", "body", "asked"), "payloads"),
 }

@@ -14,6 +14,7 @@ from erpsync.errors import StoreDamaged, StoreError
 from erpsync.store import audit, payloads
 from erpsync.store.checking import Problem, info, verify
 from erpsync.store.connection import SQLITE_VERSION, Connection, ms, open_reader, open_writer, sqlite_is_sound
+from erpsync.store.lanes import lane_id
 from erpsync.store.store import Store
 
 NOON = datetime(2026, 10, 15, 12, 0, tzinfo=UTC)
@@ -21,7 +22,7 @@ AT = ms(NOON)
 
 
 def fill(db: Connection) -> None:
-    """One company, flow and system; lane 1 with a dead head and two behind it, lane 2 done, lane 3 leased."""
+    """One company, flow and system; a dead head and two behind it, one done, one leased."""
     db.execute("INSERT INTO companies VALUES (1, 'main')")
     db.execute("INSERT INTO systems (system_id, name, since) VALUES (1, 'wms', ?)", (AT,))
     db.execute("INSERT INTO flows VALUES (1, 'orders')")
@@ -32,13 +33,12 @@ def fill(db: Connection) -> None:
             "VALUES (?, 1, 'order', ?, '{}', ?)",
             (record_id, f"SO-{record_id}", AT),
         )
-        db.execute("INSERT INTO lanes VALUES (?, 1, 1, ?)", (record_id, f"order:SO-{record_id}"))
         db.execute(
             "INSERT INTO events (event_id, company_id, system_id, kind, received_at, verdict, raw_id) "
             "VALUES (?, 1, 1, 'order', ?, 'accepted', ?)",
             (record_id, AT + record_id, raw),
         )
-    for message_id, lane_id, state, is_head in (
+    for message_id, record_id, state, is_head in (
         (1, 1, "dead", 1),
         (2, 1, "ready", 0),
         (3, 1, "held", 0),
@@ -49,7 +49,7 @@ def fill(db: Connection) -> None:
             "INSERT INTO messages (message_id, company_id, event_id, target_id, lane_id, flow_id, record_id, state, "
             "is_head, due_at, lease_no, tries, stake, currency, accepted_at, state_at) "
             "VALUES (?, 1, ?, 1, ?, 1, ?, ?, ?, ?, 1, 1, 700, 'USD', ?, ?)",
-            (message_id, lane_id, lane_id, lane_id, state, is_head, AT, AT + message_id, AT),
+            (message_id, record_id, lane_id(record_id, 1), record_id, state, is_head, AT, AT + message_id, AT),
         )
         db.execute(
             "INSERT INTO totals VALUES (1, 1, 1, ?, 'USD', 1, 700) "
@@ -87,17 +87,17 @@ def test_a_whole_store_has_no_problems(filled: Store) -> None:
         (
             "UPDATE messages SET is_head = 0 WHERE message_id = 1",
             "lanes",
-            "lane 1 has no heads, message 1 is its oldest",
+            "lane wms, order:SO-1 has no heads, message 1 is its oldest",
         ),
         (
             "UPDATE messages SET is_head = 1 WHERE message_id = 2",
             "lanes",
-            "lane 1 has 2 heads, message 1 is its oldest",
+            "lane wms, order:SO-1 has 2 heads, message 1 is its oldest",
         ),
         (
-            "UPDATE messages SET is_head = (message_id = 2) WHERE lane_id = 1",
+            "UPDATE messages SET is_head = (message_id = 2) WHERE lane_id >> 16 = 1",
             "lanes",
-            "lane 1 has message 2 as its head, message 1 is older",
+            "lane wms, order:SO-1 has message 2 as its head, message 1 is older",
         ),
         (
             "UPDATE totals SET n = n + 2 WHERE state = 'dead'",

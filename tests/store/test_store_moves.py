@@ -15,7 +15,6 @@ AT = 1_792_000_000_000
 def put(db: Connection, state: str) -> None:
     """One message in a state, with the least there must be for it."""
     books.insert_records(db, 1, [books.Record(1, "item", "SKU-1", fields={"sku": "SKU-1"})])
-    db.execute("INSERT INTO lanes (lane_id, company_id, target_id, lane_key) VALUES (1, 1, 2, 'item:SKU-1')")
     db.execute(
         "INSERT INTO messages (message_id, company_id, target_id, lane_id, flow_id, record_id, state, is_head, due_at, accepted_at, "
         "state_at) VALUES (1, 1, 2, 1, 1, 1, ?, 0, ?, ?, ?)",

@@ -67,11 +67,6 @@ class Kind:
         found: type[Document] = getattr(importlib.import_module(module), name)
         return found
 
-    def lane(self, number: str, fields: Flat) -> str:
-        """The key its messages queue under, short form."""
-        own = f"{self.name}:{number}"
-        return self.lane_key(own, fields) if self.lane_key else own
-
 
 _HERE = Path(__file__).parent
 _KINDS: dict[str, Kind] = {}

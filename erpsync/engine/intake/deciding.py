@@ -30,6 +30,9 @@ def told(page: Page, inc: Incoming) -> None:
         _decided(page, inc, record, decision, returns=False)
         return
     page.report.records.add(record.record_id)
+    if not record.is_told:
+        record.changed_at = page.now
+        page.touched[record.record_id] = record
     picture = page.pictures.get(record.record_id)
     if _is_stale(page, inc, record, picture):
         _nothing_new(page, inc, record, Verdict.STALE)

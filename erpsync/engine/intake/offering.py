@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from erpsync.domain.kinds import Supersedes
+from erpsync.domain.kinds import Kind, Supersedes
 from erpsync.domain.ownership import differs
 from erpsync.engine.routes import Route, Routes
 from erpsync.store import books, xrefs
 from erpsync.store.books import Picture, Record
 from erpsync.store.connection import Connection, moment
+from erpsync.store.lanes import lane_id, lane_records
 from erpsync.store.offers import Offer, offer
 from erpsync.store.totals import Tally
 
@@ -21,13 +22,14 @@ AFTER_RESTORE = "the store was restored from a backup, and this may have been se
 class Change:
     """A record that changed, the event that changed it, and the source's time of it (milliseconds).
 
-    ``is_new``: no system but the one that told it can have anything of it yet.
+    ``is_new``: no system but the one that told it can have anything of it yet; ``key_is_new``: not even its key was known.
     """
 
     record: Record
     event_id: int | None
     at: int | None
     is_new: bool = False
+    key_is_new: bool = False
 
 
 def offer_changes(
@@ -73,33 +75,33 @@ def _for_routes(
     """The offers of records of one kind, route by route."""
     if not among:
         return []
-    kind, at, company = among[0].kind, moment(now), routes.landscape.company
-    of_company = "" if company == "main" else f"{company}/"
+    kind, at = among[0].kind, moment(now)
     known = [change.record.record_id for change in changes if not change.is_new]
     facts = [
         (
             change,
             change.record,
-            of_company + kind.lane(change.record.number, change.record.fields),
+            queue,
             kind.stake(change.record.fields) or (0, ""),
             change.record.removed or kind.cancelled(change.record.fields),
         )
-        for change in changes
+        for change, queue in zip(changes, _queues(db, routes.company_id, kind, changes), strict=True)
     ]
     always, until_there = kind.supersedes is Supersedes.ALWAYS, kind.supersedes is Supersedes.UNTIL_THERE
     offers = []
     for route in among:
         held = books.pictures(db, route.target_id, known) if known else {}
         bound = xrefs.far_ids(db, route.target_id, known) if known else {}
-        for change, record, lane_key, (stake, currency), is_off in facts:
+        for change, record, queue, (stake, currency), is_off in facts:
             record_id = record.record_id
             if not _needs(route, record, held.get(record_id)):
                 continue
             there = record_id in bound
             one = Offer(
-                *(change.event_id, route.target_id, route.flow_id, record_id, lane_key),
+                *(change.event_id, route.target_id, route.flow_id, record_id, lane_id(queue, route.target_id)),
                 *(always or (until_there and not there), stake, currency, is_off and not there),
             )
+            one.opens_lane = change.key_is_new and queue == record_id
             if route.where is not None and not record.removed:
                 one.filtered = not route.lets_through(record.fields, now=at)
             if mending:
@@ -108,6 +110,15 @@ def _for_routes(
                 one.waits_for_person = _after_restore(route, change, there=there, restored_at=restored_at)
             offers.append(one)
     return offers
+
+
+def _queues(db: Connection, company_id: int, kind: Kind, changes: Sequence[Change]) -> list[int]:
+    """The record under whose key each change queues: its own, or for some kinds another's."""
+    if kind.lane_key is None:
+        return [change.record.record_id for change in changes]
+    keys = [kind.lane_key(change.record.key, change.record.fields) for change in changes]
+    ids = lane_records(db, company_id, keys)
+    return [ids[key] for key in keys]
 
 
 def _needs(route: Route, record: Record, picture: Picture | None) -> bool:

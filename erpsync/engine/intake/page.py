@@ -43,8 +43,9 @@ class Applied:
 
 @dataclass(slots=True)
 class Page:
-    """The state of one page. ``fresh``: ids of its new records. ``troubled``: (kind, subject) of open cases it may heal; ``known``:
-    content hash and event of the duplicate keys told before; ``gone``: numbers told here whose removal waits for a person."""
+    """The state of one page. ``fresh``: ids of its new records. ``troubled``: (kind, subject) of open cases it may heal;
+    ``known``: content hash and event of the duplicate keys told before; ``gone``: numbers told here whose removal waits for a
+    person; ``untold``: records of keys that nobody told of before, though others queue under them."""
 
     db: Connection
     routes: Routes
@@ -63,6 +64,7 @@ class Page:
     troubled: set[tuple[str, str]]
     known: dict[str, tuple[bytes, int]]
     gone: set[str]
+    untold: frozenset[int]
     next_event: int
     next_record: int
     report: Applied = field(default_factory=Applied)
@@ -92,7 +94,16 @@ class Page:
         event_id = self.next_event
         self.next_event += 1
         row = EventRow(
-            *(event_id, self.kind.name, verdict._value_, inc.read_at, record_id, inc.number, inc.far_id, inc.far_revision),
+            *(
+                event_id,
+                self.kind.name,
+                verdict._value_,
+                inc.read_at,
+                record_id,
+                inc.number,
+                inc.far_id,
+                inc.far_revision,
+            ),
             *(inc.far_order, inc.source_event_id or None, inc.removed, bool(inc.source_event_id), inc.at, inc.zone),
             detail=detail,
         )
@@ -158,7 +169,9 @@ def open_page(db: Connection, routes: Routes, system: str, batch: Sequence[Incom
         for record in books.records_by_id(db, missing).values():
             by_id[record.record_id] = record
             records.setdefault(record.number, record)
-    reached = bool(by_id) and routes.reaching(system, kind.name) is not None
+    untold = frozenset(record_id for record_id, record in by_id.items() if not record.is_told)
+    told = by_id.keys() - untold if untold else by_id.keys()
+    reached = bool(told) and routes.reaching(system, kind.name) is not None
     before = before_page(db, company_id, _HEALED_BY_TELLING)
     removals = {events.removal_key(kind.name, number): number for number in numbers} if before.removals_held else {}
     asked = [*(key for inc in batch if (key := inc.dup_key)), *removals]
@@ -178,13 +191,14 @@ def open_page(db: Connection, routes: Routes, system: str, batch: Sequence[Incom
         tally=Tally(company_id),
         records=records,
         by_id=by_id,
-        pictures=books.pictures(db, system_id, by_id) if by_id else {},
-        far=xrefs.far_ids(db, system_id, by_id) if by_id else {},
+        pictures=books.pictures(db, system_id, told) if told else {},
+        far=xrefs.far_ids(db, system_id, told) if told else {},
         bound=bound,
-        tries=open_tries(db, system_id, by_id) if reached else {},
+        tries=open_tries(db, system_id, told) if reached else {},
         known=known,
         gone={number for key, number in removals.items() if key in known},
         troubled=troubled,
+        untold=untold,
         next_event=before.next_event,
         next_record=before.next_record,
     )

@@ -73,9 +73,12 @@ def _hold(holder: Record | Picture, told: Fields, inc: Incoming) -> bool:
 
 def touch(page: Page, record: Record, inc: Incoming, event_id: int) -> None:
     """The record changed: a new revision, to be written and offered."""
+    key_is_new = record.record_id in page.fresh
     record.revision += 1
     record.changed_at = page.now
     record.event_id = event_id
     page.touched[record.record_id] = record
-    page.changes[record.record_id] = Change(record, event_id, inc.at, is_new=record.record_id in page.fresh)
+    page.changes[record.record_id] = Change(
+        record, event_id, inc.at, is_new=key_is_new or record.record_id in page.untold, key_is_new=key_is_new
+    )
     page.report.changed += 1

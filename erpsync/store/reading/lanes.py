@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from erpsync.errors import NotFound, UsageError
 from erpsync.store.connection import Connection
+from erpsync.store.lanes import lane_id
 from erpsync.store.reading.line import Line, line_behind, members_behind
 from erpsync.store.reading.messages import COLUMNS, TABLES, MessageRow, message_row, with_waits
 from erpsync.store.reading.selecting import company_id
@@ -24,23 +25,24 @@ class LaneView:
 
 
 def lane(db: Connection, company: str, system: str, lane_key: str, *, limit: int) -> LaneView:
-    """The lane of messages to ``system`` for ``lane_key``; raises NotFound when nothing ever went that way."""
+    """The lane of messages to ``system`` for ``lane_key``; raises NotFound when the key is not known."""
     own = company_id(db, company)
     target = db.execute("SELECT system_id FROM systems WHERE name = ?", (system,)).fetchone()
     if target is None:
         names = ", ".join(str(row[0]) for row in db.execute("SELECT name FROM systems ORDER BY name"))
         raise UsageError(f"system {system} does not exist", hint=f"systems: {names}" if names else "")
-    row = db.execute(
-        "SELECT lane_id FROM lanes WHERE company_id = ? AND target_id = ? AND lane_key = ?", (own, target[0], lane_key)
+    kind, _, number = lane_key.partition(":")
+    record = db.execute(
+        "SELECT record_id FROM records WHERE company_id = ? AND kind = ? AND number = ?", (own, kind, number)
     ).fetchone()
-    if row is None:
+    if record is None:
         raise NotFound(
             f"lane {system}, {lane_key} does not exist: nothing was ever on its way to {system} for that key",
             hint=f"what goes there: erpsync messages list --where 'system = {system}'",
         )
     first = db.execute(
         f"SELECT {COLUMNS} FROM {TABLES} WHERE m.lane_id = ? AND m.state {OPEN} ORDER BY m.message_id LIMIT 1",
-        (row[0],),
+        (lane_id(record[0], target[0]),),
     ).fetchone()
     if first is None:
         return LaneView(system, lane_key, None, (), Line(0, False, ()))

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from erpsync.errors import NotFound
 from erpsync.store.connection import Connection, moment
+from erpsync.store.lanes import RECORD_OF_LANE
 from erpsync.store.reading.asked import Field, Selection, Sort
 from erpsync.store.reading.selecting import (
     Page,
@@ -69,12 +70,12 @@ class MessageRow:
         return f"{self.kind}:{self.number}"
 
 
-COLUMNS = """m.message_id, r.kind, r.number, s.name, src.name, f.name, l.lane_key, m.lane_id, m.record_id, m.state, m.reason,
+COLUMNS = """m.message_id, r.kind, r.number, s.name, src.name, f.name, l.kind || ':' || l.number, m.lane_id, m.record_id, m.state, m.reason,
     m.error, m.error_code, m.error_field, m.tries, m.generation, m.is_head, m.stake, m.currency, m.event_id, m.superseded_by,
     m.accepted_at, m.state_at, m.due_at, x.far_id"""
 # CROSS JOIN keeps messages outermost, so that their index gives the order and LIMIT ends the reading.
-TABLES = """messages m CROSS JOIN records r ON r.record_id = m.record_id CROSS JOIN systems s ON s.system_id = m.target_id
-    CROSS JOIN flows f ON f.flow_id = m.flow_id CROSS JOIN lanes l ON l.lane_id = m.lane_id
+TABLES = f"""messages m CROSS JOIN records r ON r.record_id = m.record_id CROSS JOIN systems s ON s.system_id = m.target_id
+    CROSS JOIN flows f ON f.flow_id = m.flow_id CROSS JOIN records l ON l.record_id = {RECORD_OF_LANE}
     LEFT JOIN events e ON e.event_id = m.event_id LEFT JOIN systems src ON src.system_id = e.system_id
     LEFT JOIN xrefs x ON x.system_id = m.target_id AND x.record_id = m.record_id"""
 
@@ -91,7 +92,7 @@ FIELDS: dict[str, Field] = {
     "id": Field("m.message_id", Sort.NUMBER),
     "key": Field("r.kind || ':' || r.number"),
     "kind": Field("r.kind", words=all_kind_words),
-    "lane": Field("l.lane_key"),
+    "lane": Field("l.kind || ':' || l.number"),
     "stake": Field("m.stake", Sort.MONEY, currency="m.currency"),
     "state": Field("m.state", words=state_words),
     "system": Field("s.name"),
