@@ -70,7 +70,14 @@ class Routes:
 
     def leaving(self, source: str, kind: str) -> list[Route]:
         """The routes by which a source's documents of a kind travel."""
-        return [route for route in self.all if route.source == source and route.kind.name == kind]
+        return self._leaving.get((source, kind), [])
+
+    @cached_property
+    def _leaving(self) -> dict[tuple[str, str], list[Route]]:
+        leaving: dict[tuple[str, str], list[Route]] = {}
+        for route in self.all:
+            leaving.setdefault((route.source, route.kind.name), []).append(route)
+        return leaving
 
     def reaching(self, target: str, kind: str) -> Route | None:
         """The route by which documents of a kind reach a target; None when none does."""

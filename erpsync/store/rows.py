@@ -1,11 +1,13 @@
 """Many rows with few statements: into a table, or onto rows that are there. Half to a third of the price of one a row.
 
-One statement with a block of rows binds, steps and lets go of the interpreter once instead of once a row.
+One statement with a block of rows binds, steps and lets go of the interpreter once instead of once a row. Rule: what writes
+many rows fails where it stands (OR FAIL) instead of undoing its part, for which SQLite would keep a copy of each page that it
+changes: whoever fails inside a write is rolled back whole.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 from itertools import chain
 
@@ -33,7 +35,10 @@ def insert_rows(db: Connection, into: str, rows: Sequence[Sequence[object]], *, 
 
     ``into`` is the table with its columns (``seen (company_id, dup_key)``), ``conflict`` an ON CONFLICT clause.
     """
-    return write_rows(db, f"INSERT OR FAIL INTO {into} VALUES {{rows}} {conflict}", rows) if rows else 0
+    written = 0
+    for block in _blocks(rows):
+        written += _execute(db, _insertion(into, conflict, len(block[0]), len(block)), block).rowcount
+    return written
 
 
 def insert_numbered(db: Connection, into: str, rows: Sequence[Sequence[object]]) -> list[int]:
@@ -43,7 +48,7 @@ def insert_numbered(db: Connection, into: str, rows: Sequence[Sequence[object]])
     """
     ids: list[int] = []
     for block in _blocks(rows):
-        last = _execute(db, f"INSERT OR FAIL INTO {into} VALUES {{rows}}", block).lastrowid
+        last = _execute(db, _insertion(into, "", len(block[0]), len(block)), block).lastrowid
         assert last is not None  # noqa: S101  (a row was written)
         ids += range(last - len(block) + 1, last + 1)
     return ids
@@ -54,21 +59,31 @@ def write_rows(db: Connection, statement: str, rows: Sequence[Sequence[object]])
 
     It has them as ``(VALUES {rows}) v``; the values of a row are ``v.column1`` and so on: UPDATE ... FROM, INSERT ... SELECT.
     """
-    if len(rows) == 1:
-        return int(db.execute(_text(statement, len(rows[0]), 1), rows[0]).rowcount)
-    return sum(_execute(db, statement, block).rowcount for block in _blocks(rows))
+    written = 0
+    for block in _blocks(rows):
+        written += _execute(db, _text(statement, len(block[0]), len(block)), block).rowcount
+    return written
 
 
-def _execute(db: Connection, statement: str, block: Sequence[Sequence[object]]) -> Cursor:
-    return db.execute(_text(statement, len(block[0]), len(block)), tuple(chain.from_iterable(block)))
+def _execute(db: Connection, text: str, block: Sequence[Sequence[object]]) -> Cursor:
+    return db.execute(text, block[0] if len(block) == 1 else tuple(chain.from_iterable(block)))
 
 
-def _blocks(rows: Sequence[Sequence[object]]) -> Iterator[Sequence[Sequence[object]]]:
-    start, there = 0, len(rows)
+def _blocks(rows: Sequence[Sequence[object]]) -> Iterable[Sequence[Sequence[object]]]:
+    there = len(rows)
+    if there <= _FEW and there != 3:
+        return (rows,) if there else ()
+    blocks, start = [], 0
     while there:
         size = min(_MOST, 1 << there.bit_length() - 1)
-        yield rows[start : start + size]
+        blocks.append(rows[start : start + size])
         start, there = start + size, there - size
+    return blocks
+
+
+@lru_cache(maxsize=256)
+def _insertion(into: str, conflict: str, columns: int, rows: int) -> str:
+    return _text(f"INSERT OR FAIL INTO {into} VALUES {{rows}} {conflict}", columns, rows)
 
 
 @lru_cache(maxsize=256)
