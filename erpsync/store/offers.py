@@ -12,6 +12,7 @@ from typing import ClassVar
 
 from erpsync.domain.messages import Reason, State
 from erpsync.store import cases
+from erpsync.store.before import NEXT_MESSAGE
 from erpsync.store.connection import Connection
 from erpsync.store.rows import insert_rows, listed, write_rows
 from erpsync.store.schema import OPEN
@@ -79,14 +80,20 @@ _SOMEBODY = _Standing(0, 0, 0, 0, "", 0, "", is_head=True, pinned=False)  # stan
 _MAY_BE_CLEARED = (State.READY, State.HELD, State.DEAD)
 
 
-def offer(db: Connection, offers: Sequence[Offer], tally: Tally, *, now: int) -> list[int]:
-    """Put messages into their lanes, in order; returns their ids. Newer ones clear older ones that may be cleared."""
+def offer(
+    db: Connection, offers: Sequence[Offer], tally: Tally, *, now: int, next_message: int | None = None
+) -> list[int]:
+    """Put messages into their lanes, in order; returns their ids. Newer ones clear older ones that may be cleared.
+
+    ``next_message``: the first id that is not taken, where that is known.
+    """
     if not offers:
         return []
-    (last_id,) = db.execute("SELECT COALESCE(max(message_id), 0) FROM messages").fetchone()
+    if next_message is None:
+        (next_message,) = db.execute(f"SELECT {NEXT_MESSAGE}").fetchone()
     lines = _lines(db, offers)
     cleared: list[_Standing] = []
-    for message_id, o in enumerate(offers, start=last_id + 1):
+    for message_id, o in enumerate(offers, start=next_message):
         o.message_id = message_id
         line = lines.get(o.lane_id)
         if line is None:

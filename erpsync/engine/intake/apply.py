@@ -55,6 +55,7 @@ def apply(
         [*page.mends.values()],
         page.tally,
         now=now,
+        next_message=page.next_message,
         restored_at=restored_at,
     )
     for verdict, n in page.report.verdicts.items():

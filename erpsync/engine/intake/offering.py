@@ -41,6 +41,7 @@ def offer_changes(
     tally: Tally,
     *,
     now: int,
+    next_message: int | None = None,
     restored_at: int | None = None,
 ) -> list[int]:
     """Offer changed records to the targets of their flows, and records that must be mended back to ``source``."""
@@ -52,7 +53,7 @@ def offer_changes(
         back = routes.reaching(source, mends[0].record.kind)
         if back is not None:
             offers += _for_routes(db, routes, [back], mends, now=now, restored_at=None, mending=True)
-    return offer(db, offers, tally, now=now)
+    return offer(db, offers, tally, now=now, next_message=next_message)
 
 
 def offer_changes_to(

@@ -67,6 +67,7 @@ class Page:
     untold: frozenset[int]
     next_event: int
     next_record: int
+    next_message: int
     report: Applied = field(default_factory=Applied)
     rows: list[tuple[EventRow, Incoming]] = field(default_factory=list)
     fresh: dict[int, Record] = field(default_factory=dict)
@@ -201,4 +202,5 @@ def open_page(db: Connection, routes: Routes, system: str, batch: Sequence[Incom
         untold=untold,
         next_event=before.next_event,
         next_record=before.next_record,
+        next_message=before.next_message,
     )
