@@ -31,7 +31,7 @@ BOOKS: tuple[str, ...] = (
     ) STRICT""",
     # What one system is last known to hold of a record. ``asked``: what we asked for where it holds something else; "" elsewhere.
     """CREATE TABLE pictures (
-        record_id INTEGER NOT NULL REFERENCES records DEFERRABLE INITIALLY DEFERRED,
+        record_id INTEGER NOT NULL REFERENCES records,
         system_id INTEGER NOT NULL,
         content_id INTEGER,
         asked TEXT NOT NULL DEFAULT '',
@@ -43,7 +43,7 @@ BOOKS: tuple[str, ...] = (
     ) STRICT, WITHOUT ROWID""",
     """CREATE TABLE xrefs (
         system_id INTEGER NOT NULL,
-        record_id INTEGER NOT NULL REFERENCES records DEFERRABLE INITIALLY DEFERRED,
+        record_id INTEGER NOT NULL REFERENCES records,
         company_id INTEGER NOT NULL,
         kind TEXT NOT NULL,
         far_id TEXT NOT NULL,
@@ -56,7 +56,7 @@ BOOKS: tuple[str, ...] = (
         company_id INTEGER NOT NULL,
         system_id INTEGER NOT NULL,
         kind TEXT NOT NULL,
-        record_id INTEGER REFERENCES records DEFERRABLE INITIALLY DEFERRED,
+        record_id INTEGER REFERENCES records,
         number TEXT NOT NULL DEFAULT '',
         far_id TEXT NOT NULL DEFAULT '',
         far_revision TEXT,

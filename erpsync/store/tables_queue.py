@@ -24,11 +24,11 @@ QUEUE: tuple[str, ...] = (
     f"""CREATE TABLE messages (
         message_id INTEGER PRIMARY KEY,
         company_id INTEGER NOT NULL,
-        event_id INTEGER REFERENCES events DEFERRABLE INITIALLY DEFERRED,
+        event_id INTEGER REFERENCES events,
         target_id INTEGER NOT NULL,
         lane_id INTEGER NOT NULL,
         flow_id INTEGER NOT NULL,
-        record_id INTEGER NOT NULL REFERENCES records DEFERRABLE INITIALLY DEFERRED,
+        record_id INTEGER NOT NULL REFERENCES records,
         state TEXT NOT NULL CHECK {_is_one_of("state", State)},
         is_head INTEGER NOT NULL CHECK (is_head IN (0, 1)),
         due_at INTEGER NOT NULL,
@@ -69,7 +69,7 @@ QUEUE: tuple[str, ...] = (
         BEGIN SELECT RAISE(FAIL, 'lease_no only grows'); END""",
     # Why a held message waits, a row per reason; found by what is waited for.
     """CREATE TABLE waits (
-        message_id INTEGER NOT NULL REFERENCES messages DEFERRABLE INITIALLY DEFERRED,
+        message_id INTEGER NOT NULL REFERENCES messages,
         reason TEXT NOT NULL CHECK (reason IN ('checkpoint', 'parent', 'approval', 'person', 'removal', 'line')),
         target_id INTEGER NOT NULL,
         waits_on TEXT NOT NULL DEFAULT '',
@@ -81,7 +81,7 @@ QUEUE: tuple[str, ...] = (
     # was sent, written at its end.
     """CREATE TABLE attempts (
         attempt_id INTEGER PRIMARY KEY,
-        message_id INTEGER NOT NULL REFERENCES messages DEFERRABLE INITIALLY DEFERRED,
+        message_id INTEGER NOT NULL REFERENCES messages,
         lease_no INTEGER NOT NULL,
         try_no INTEGER NOT NULL,
         what TEXT NOT NULL DEFAULT 'write' CHECK (what IN ('write', 'find', 'settle')),

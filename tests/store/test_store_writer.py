@@ -17,6 +17,7 @@ import pytest
 
 from erpsync.errors import Defect, StoreError, StoreLocked
 from erpsync.store.connection import Connection, IntegrityError, open_writer, sqlite_is_sound
+from erpsync.store.rows import insert_rows
 from erpsync.store.store import Store
 from erpsync.store.writer import Writer
 
@@ -24,6 +25,9 @@ NOON = datetime(2026, 10, 15, 12, 0, tzinfo=UTC)
 shares = pytest.mark.skipif(
     not sqlite_is_sound(), reason="this SQLite lets one process write only: pip install pysqlite3"
 )
+
+
+_DANGLING = [(1, 1, "item", None, 0, "accepted"), (1, 1, "item", 99, 0, "accepted")]
 
 
 def named(name: str) -> Callable[[Connection], int]:
@@ -85,6 +89,27 @@ def test_a_write_that_fails_is_undone_alone_and_only_its_caller_hears_of_it(stor
         twice.result(10)
     assert (before.result(10), after.result(10)) == (1, 2)
     assert names(store) == ["a", "b"]
+
+
+def test_a_write_that_names_what_is_not_there_is_undone_alone_too(store: Store) -> None:
+    """A reference that only the COMMIT looked at would take everybody else's work with it."""
+
+    def dangling(db: Connection) -> None:
+        insert_rows(db, "events (company_id, system_id, kind, record_id, received_at, verdict)", _DANGLING)
+
+    held = Held()
+    first = store.writer.submit(held)
+    assert held.begun.wait(10)
+    before, broken, after = (store.writer.submit(fn) for fn in (named("one"), dangling, named("two")))
+    held.go.set()
+    first.result(10)
+    assert before.result(10)
+    with pytest.raises(IntegrityError, match="FOREIGN KEY"):
+        broken.result(10)
+    assert after.result(10)
+    assert names(store) == ["one", "two"]
+    with store.read() as db:
+        assert db.execute("SELECT count(*) FROM events").fetchone()[0] == 0
 
 
 def test_a_lone_write_that_fails_leaves_nothing_and_the_next_goes_through(store: Store) -> None:
@@ -281,6 +306,7 @@ import sys
 from datetime import UTC, datetime
 from datetime import UTC, datetime
 from pathlib import Path
+from erpsync.store.rows import insert_rows
 from erpsync.store.store import Store
 path, me, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 with Store.open(path, now=datetime(2026, 10, 15, 12, tzinfo=UTC)) as store:
@@ -313,6 +339,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from erpsync.errors import StoreFull
 from erpsync.store import payloads
+from erpsync.store.rows import insert_rows
 from erpsync.store.store import Store
 path, limit = Path(sys.argv[1]), int(sys.argv[2])
 with Store.open(path, now=datetime(2026, 10, 15, 12, tzinfo=UTC)) as store:
@@ -366,6 +393,7 @@ _KEEPS_BUSY = """
 import sys, threading, time
 from datetime import UTC, datetime
 from pathlib import Path
+from erpsync.store.rows import insert_rows
 from erpsync.store.store import Store
 def four_ms(db):
     db.execute("INSERT OR REPLACE INTO meta VALUES ('busy', '1')")
