@@ -133,7 +133,7 @@ def _references(db: Connection) -> Iterator[Problem]:
 
 
 def _lanes(db: Connection) -> Iterator[Problem]:
-    """Each lane with unfinished messages has one head, its oldest."""
+    """Each lane with unfinished messages has one head, its oldest; and each message a lane of its system and company."""
     for lane, oldest, heads, head in _few(
         db,
         f"SELECT (SELECT name FROM systems WHERE system_id = {TARGET_OF_LANE}) || ', ' || "
@@ -149,9 +149,12 @@ def _lanes(db: Connection) -> Iterator[Problem]:
     for (message_id,) in _few(
         db,
         f"SELECT m.message_id FROM messages m LEFT JOIN records l ON l.record_id = {RECORD_OF_LANE} "
-        f"WHERE m.state {OPEN} AND (m.target_id <> {TARGET_OF_LANE} OR m.company_id IS NOT l.company_id)",
+        f"WHERE m.target_id <> {TARGET_OF_LANE} OR m.company_id IS NOT l.company_id",
     ):
-        yield Problem("lanes", f"message {message_id} stands in the lane of another system or company")
+        yield Problem(
+            "lanes",
+            f"message {message_id} stands in the lane of another system or company, or of a key that is not there",
+        )
 
 
 def _states(db: Connection) -> Iterator[Problem]:

@@ -1,6 +1,6 @@
 """Contents, records, pictures, cross-references and the event log, as the first migration makes them.
 
-Rule: the schema holds references among what moves (records, events, lanes, messages). Those to names (companies,
+Rule: the schema holds references among what moves (records, events, messages). Those to names (companies,
 systems, flows), which are never taken away, and to contents, which may be, are checked by ``store verify``: with each
 row that is written they would cost a fifteenth of taking in.
 """

@@ -99,6 +99,14 @@ def test_a_whole_store_has_no_problems(filled: Store) -> None:
             "lanes",
             "lane wms, order:SO-1 has message 2 as its head, message 1 is older",
         ),
+        *(
+            (
+                f"UPDATE messages SET lane_id = {lane} WHERE message_id = 4",
+                "lanes",
+                "message 4 stands in the lane of another system or company, or of a key that is not there",
+            )
+            for lane in (lane_id(2, 2), lane_id(99, 1))
+        ),
         (
             "UPDATE totals SET n = n + 2 WHERE state = 'dead'",
             "totals",
