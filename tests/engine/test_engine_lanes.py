@@ -166,6 +166,7 @@ def test_a_stock_level_told_after_its_movements_stands_behind_them(make_books):
     books.tell("erp", erp.feed[-1])
     move(books, 2)
     books.tell("erp", erp.feed[-1])
+    assert books.rows("SELECT revision > 0 AND changed_at > 0 FROM records WHERE kind = 'stock'") == [(1,)]
     line = "SELECT key, is_head FROM v_messages WHERE system = 'wms' AND lane = 'stock:SKU-1@WH1' ORDER BY message_id"
     assert books.rows(line) == [("movement:M-1", 1), ("stock:SKU-1@WH1", 0), ("movement:M-2", 0)]
     books.run()

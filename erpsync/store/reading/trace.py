@@ -81,6 +81,11 @@ def find_subject(db: Connection, company: str, kind: str, number: str) -> Subjec
             f"{kind}:{number} is not in the store, as a key or as any system's own number",
             hint=_nearest(db, own, kind, number),
         )
+    if not row[5]:
+        raise NotFound(
+            f"nobody has told of {kind}:{number} yet; other documents queue under its key",
+            hint="what waits there: erpsync lanes show SYSTEM KEY",
+        )
     far = db.execute(
         "SELECT s.name, x.far_id FROM xrefs x JOIN systems s ON s.system_id = x.system_id WHERE x.record_id = ? "
         "AND x.system_id IN (SELECT system_id FROM systems) ORDER BY s.name",
