@@ -98,9 +98,8 @@ def _paths_of(model: type[BaseModel], line: str) -> _Paths:
     return tuple((prefix + name, name, to_flat) for name, to_flat, _ in _plan(model) if name != left_out)
 
 
-_paths: Callable[[type[BaseModel], str], _Paths] = lru_cache(4_096)(
-    _paths_of
-)  # the same ids come in nearly every document
+# The same ids come in nearly every document.
+_paths: Callable[[type[BaseModel], str], _Paths] = lru_cache(4_096)(_paths_of)
 
 
 def unflatten(model: type[Document], flat: Mapping[str, Scalar]) -> Document:

@@ -67,7 +67,7 @@ def to_number(value: object) -> Decimal:
     """The exact Decimal of a number as documents may write it; raises ValueError otherwise."""
     if type(value) is int and -_LARGEST_INT <= value <= _LARGEST_INT:
         return _whole(value)
-    if type(value) is Decimal and value.is_finite() and _is_short(value):
+    if type(value) is Decimal and value.is_finite() and _is_short(str(value)):
         return value  # nearly every number there is
     if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
         raise ValueError("is not a number")  # noqa: TRY004  (pydantic turns ValueError into a validation error)
@@ -98,9 +98,12 @@ _whole = lru_cache(_REMEMBERED)(Decimal)
 
 
 @lru_cache(_REMEMBERED)
-def _is_short(value: Decimal) -> bool:
-    """Whether a finite number is in range and has six decimals at most, by its digits alone."""
-    _, digits, exp = value.as_tuple()
+def _is_short(value: str) -> bool:
+    """Whether a finite number is in range and has six decimals at most, by its digits alone.
+
+    By its text: Decimals are equal, and so remembered as one, whatever zeros stand behind them.
+    """
+    _, digits, exp = Decimal(value).as_tuple()
     return isinstance(exp, int) and -6 <= exp <= 0 and len(digits) <= 12
 
 

@@ -7,6 +7,7 @@ from night_store import Night
 
 from erpsync.errors import NotFound
 from erpsync.store.books import Record, insert_records
+from erpsync.store.connection import Connection
 from erpsync.store.lanes import lane_id, lane_records
 from erpsync.store.reading.lanes import lane
 from erpsync.store.reading.trace import find_subject
@@ -45,3 +46,21 @@ def test_a_key_that_only_lends_its_lane_shows_its_line_and_has_nothing_to_trace(
             find_subject(db, "main", "stock", "A@1")
         with pytest.raises(NotFound, match="lane wms, stock:B@1 does not exist"):
             lane(db, "main", "wms", "stock:B@1", limit=5)
+
+
+def test_a_company_that_is_not_the_first_finds_its_own_lanes(store: Store) -> None:
+    night = Night(store)
+    waiting = night.message("order:SO-1", to="wms", state="ready")
+
+    def move(db: Connection) -> None:
+        db.execute("INSERT INTO companies (company_id, name) VALUES (2, 'acme')")
+        db.execute("UPDATE records SET company_id = 2")
+        db.execute("UPDATE messages SET company_id = 2")
+
+    store.writer.call(move)
+    with store.read() as db:
+        head = lane(db, "acme", "wms", "order:SO-1", limit=5).head
+        assert head is not None
+        assert (head.message_id, head.lane) == (waiting, "order:SO-1")
+        with pytest.raises(NotFound):
+            lane(db, "main", "wms", "order:SO-1", limit=5)
