@@ -19,6 +19,7 @@ _NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,12})?")
 _LARGEST_INT = 10**12
 _LARGEST = Decimal(_LARGEST_INT)
 _REMEMBERED = 4_096  # quantities and prices come again and again
+_SHORT = 20  # characters: what is longer is not worth remembering
 
 # ISO 4217: the currencies whose minor unit is not a hundredth.
 _EXPONENTS = {
@@ -67,7 +68,7 @@ def to_number(value: object) -> Decimal:
     """The exact Decimal of a number as documents may write it; raises ValueError otherwise."""
     if type(value) is int and -_LARGEST_INT <= value <= _LARGEST_INT:
         return _whole(value)
-    if type(value) is Decimal and value.is_finite() and _is_short(str(value)):
+    if type(value) is Decimal and value.is_finite() and len(text := str(value)) <= _SHORT and _is_short(text):
         return value  # nearly every number there is
     if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
         raise ValueError("is not a number")  # noqa: TRY004  (pydantic turns ValueError into a validation error)

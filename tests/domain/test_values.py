@@ -22,6 +22,7 @@ MOST = 10**12
         (Decimal("19.950000"), "19.950000"),
         (Decimal("19.9500000"), "19.950000"),  # no more than six decimals, whatever was read just before
         (Decimal("1E+2"), "100"),
+        (Decimal("7." + "0" * 100_000), "7.000000"),  # longer than anybody should remember
     ],
 )
 def test_a_number_keeps_its_own_form(value: object, read: str) -> None:
