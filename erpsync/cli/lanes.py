@@ -77,7 +77,8 @@ def show(
         return
     if view.head is None:
         say(f"lane {safe(view.system)}, {safe(view.lane_key)} is empty: nothing waits.")
-        say(f"next: {command_line('erpsync', 'trace', view.lane_key)}")
+        if view.is_told:
+            say(f"next: {command_line('erpsync', 'trace', view.lane_key)}")
         return
     say(*_first_lines(view, times, states), "")
     rows = [(n, row) for n, row in enumerate([view.head, *view.behind])]

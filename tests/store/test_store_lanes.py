@@ -42,6 +42,8 @@ def test_a_key_that_only_lends_its_lane_shows_its_line_and_has_nothing_to_trace(
         view = lane(db, "main", "wms", "stock:A@1", limit=5)
         assert view.head is not None
         assert (view.head.message_id, view.head.key, view.head.lane) == (waiting, "shipment:SH-1", "stock:A@1")
+        assert not view.is_told
+        assert lane(db, "main", "erp", "stock:A@1", limit=5).head is None
         with pytest.raises(NotFound, match="nobody has told of stock:A@1 yet; other documents queue under its key"):
             find_subject(db, "main", "stock", "A@1")
         with pytest.raises(NotFound, match="lane wms, stock:B@1 does not exist"):

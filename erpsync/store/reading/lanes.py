@@ -15,13 +15,17 @@ from erpsync.store.schema import OPEN
 
 @dataclass(frozen=True)
 class LaneView:
-    """One lane: its head (None when nothing waits), the first of what stands behind, and how much that is in all."""
+    """One lane: its head (None when nothing waits), the first of what stands behind, and how much that is in all.
+
+    ``is_told``: somebody told of its key, so there is something to trace; otherwise others only queue under it.
+    """
 
     system: str
     lane_key: str
     head: MessageRow | None
     behind: tuple[MessageRow, ...]
     line: Line
+    is_told: bool = True
 
 
 def lane(db: Connection, company: str, system: str, lane_key: str, *, limit: int) -> LaneView:
@@ -33,7 +37,7 @@ def lane(db: Connection, company: str, system: str, lane_key: str, *, limit: int
         raise UsageError(f"system {system} does not exist", hint=f"systems: {names}" if names else "")
     kind, _, number = lane_key.partition(":")
     record = db.execute(
-        "SELECT record_id FROM records WHERE company_id = ? AND kind = ? AND number = ?", (own, kind, number)
+        "SELECT record_id, changed_at > 0 FROM records WHERE company_id = ? AND kind = ? AND number = ?", (own, kind, number)
     ).fetchone()
     if record is None:
         raise NotFound(
@@ -45,7 +49,7 @@ def lane(db: Connection, company: str, system: str, lane_key: str, *, limit: int
         (lane_id(record[0], target[0]),),
     ).fetchone()
     if first is None:
-        return LaneView(system, lane_key, None, (), Line(0, False, ()))
+        return LaneView(system, lane_key, None, (), Line(0, False, ()), is_told=bool(record[1]))
     head = with_waits(db, [message_row(first)])[0]
     return LaneView(
         system,
@@ -53,4 +57,5 @@ def lane(db: Connection, company: str, system: str, lane_key: str, *, limit: int
         head,
         tuple(members_behind(db, head.message_id, limit=limit)),
         line_behind(db, [head.message_id]),
+        is_told=bool(record[1]),
     )
