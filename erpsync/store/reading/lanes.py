@@ -37,7 +37,8 @@ def lane(db: Connection, company: str, system: str, lane_key: str, *, limit: int
         raise UsageError(f"system {system} does not exist", hint=f"systems: {names}" if names else "")
     kind, _, number = lane_key.partition(":")
     record = db.execute(
-        "SELECT record_id, changed_at > 0 FROM records WHERE company_id = ? AND kind = ? AND number = ?", (own, kind, number)
+        "SELECT record_id, changed_at > 0 FROM records WHERE company_id = ? AND kind = ? AND number = ?",
+        (own, kind, number),
     ).fetchone()
     if record is None:
         raise NotFound(
