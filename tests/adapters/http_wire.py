@@ -110,6 +110,8 @@ class Wire:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         assert self._server is not None
+        for _ in range(10):  # who has just connected is taken in, to be closed with the rest
+            await asyncio.sleep(0)
         self._server.close()
         for writer in self._writers:
             writer.close()

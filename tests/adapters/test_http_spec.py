@@ -79,6 +79,21 @@ MISTAKES: dict[str, tuple[Callable[[str], str], str, str]] = {
         "",
     ),
     "the secret in a header": (lambda s: s + '[headers]\nauthorization = "x"\n', "headers holds Authorization", ""),
+    "a header that would begin another": (
+        lambda s: s + '[headers]\nX-Shop = "1\\r\\nX-Role: admin"\n',
+        "headers.X-Shop has characters that a header cannot carry",
+        "",
+    ),
+    "a header in letters it cannot have": (
+        lambda s: s.replace("Idempotency-Key =", "Laden = 'Grün', Idempotency-Key ="),
+        "kinds.item.create.headers.Laden has characters that a header cannot carry",
+        "",
+    ),
+    "a name no header has": (
+        lambda s: s + '[headers]\n"X-Shop: 1" = "a"\n',
+        "is no name of a header",
+        "",
+    ),
     "a code table that is not there": (
         lambda s: s.replace('name = "name"', """name = "from_code('units', name)\""""),
         "names the code table 'units'",

@@ -15,7 +15,7 @@ from conftest import SECRETS  # type: ignore[import-not-found]  # the folder's o
 HEAVY = (
     "textual",
     "httpx",
-    "httpx_aiohttp",
+    "pycurl",
     "aiohttp",
     "sqlite_utils",
     "rich",

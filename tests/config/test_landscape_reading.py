@@ -625,7 +625,7 @@ def test_reading_the_landscape_loads_no_network_library(write: Write) -> None:
     code = (
         "import sys; from pathlib import Path; from erpsync.config.reading import read_landscape; "
         f"read_landscape(Path({str(write(GOOD))!r}), environ={ENVIRON!r}); "
-        "print(sorted({'httpx', 'aiohttp', 'sqlite_utils', 'textual', 'typer'} & set(sys.modules)))"
+        "print(sorted({'httpx', 'pycurl', 'aiohttp', 'sqlite_utils', 'textual', 'typer'} & set(sys.modules)))"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
-SLOW = {"textual", "httpx", "httpx_aiohttp", "aiohttp", "sqlite_utils"}
+SLOW = {"textual", "httpx", "pycurl", "aiohttp", "sqlite_utils"}
 
 
 def test_imports_point_down_only():

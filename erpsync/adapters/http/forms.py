@@ -42,6 +42,18 @@ def _path(text: str) -> str:
     return text
 
 
+def _header_name(text: str) -> str:
+    if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", text):  # RFC 9110 5.6.2
+        raise ValueError("is no name of a header")
+    return text
+
+
+def _header_text(text: str) -> str:
+    if not (text.isascii() and text.isprintable()):
+        raise ValueError("has characters that a header cannot carry")
+    return text
+
+
 def _statuses(value: object) -> object:
     given = value if isinstance(value, list) else [value]
     found: list[int] = []
@@ -60,6 +72,8 @@ def _statuses(value: object) -> object:
 Expr = Annotated[str, AfterValidator(_expression)]
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Path = Annotated[str, AfterValidator(_path)]
+HeaderName = Annotated[str, AfterValidator(_header_name)]
+HeaderText = Annotated[str, AfterValidator(_header_text)]
 Statuses = Annotated[frozenset[int], BeforeValidator(_statuses)]
 Rate = Annotated[float, BeforeValidator(_rate)]
 Size = Annotated[int, BeforeValidator(_size)]

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
-from erpsync.adapters.http.forms import Duration, Expr, Method, Path, Rate, Size, Statuses
+from erpsync.adapters.http.forms import Duration, Expr, HeaderName, HeaderText, Method, Path, Rate, Size, Statuses
 from erpsync.domain.messages import Once
 
 
@@ -24,7 +24,7 @@ class Auth(_Part):
     """How the system is told who we are; the secret itself is the landscape's."""
 
     kind: Literal["none", "bearer", "basic", "key"] = "none"
-    header: str = "X-Api-Key"  # of kind key
+    header: HeaderName = "X-Api-Key"  # of kind key
 
 
 class LimitsGiven(_Part):
@@ -51,7 +51,7 @@ class Request(_Part):
     method: Method = "GET"
     path: Path
     query: dict[str, str | int | bool] = {}
-    headers: dict[str, str] = {}
+    headers: dict[HeaderName, HeaderText] = {}
     body: Any = None
 
 
@@ -241,7 +241,7 @@ class Spec(_Part):
     zone: str = ""  # what the system's times mean that name no zone
     decimals: Literal["number", "text"] = "number"  # how decimals are written in bodies
     auth: Auth = Auth()
-    headers: dict[str, str] = {}
+    headers: dict[HeaderName, HeaderText] = {}
     limits: LimitsGiven = LimitsGiven()
     throttle: Throttle = Throttle()
     codes: dict[str, dict[str, str | int | bool]] = {}

@@ -7,30 +7,22 @@ The rule of this room: it knows for sure whether anything was sent. A request th
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
-import aiohttp
-import httpx
-from multidict import CIMultiDict, CIMultiDictProxy
-from yarl import URL
+import pycurl
 
-from erpsync import __version__
 from erpsync.adapters.deadlines import Deadlines
+from erpsync.adapters.http.connections import Connections
+from erpsync.adapters.http.exchange import Exchange
 from erpsync.config.landscape import Limits
 
 KEPT = 64 * 1024  # bytes of an answer that are evidence
-_KEEP_OPEN = (
-    1.5  # seconds; less than servers keep theirs (from 2 on): a write into one just closed is an unknown outcome
-)
-for _chatty in ("httpx", "httpcore", "aiohttp.client", "aiohttp.access"):
-    logging.getLogger(_chatty).setLevel(logging.WARNING)  # their INFO lines would print addresses with their queries
+_AS_IS = "%:/?#[]@!$&'()*+,;="  # what may stand in a target (RFC 3986 2); anything else is encoded
 
 
 class NotSent(Exception):  # noqa: N818  (what is true, not what failed: named by what happens next)
@@ -51,7 +43,7 @@ class Answer:
     """What came back: all of the body, unless ``Lost`` says otherwise."""
 
     status: int
-    headers: CIMultiDictProxy[str]
+    headers: Mapping[str, str]  # whatever the case of a name
     body: bytes = b""
     seconds: float = 0.0
     ended_at: datetime | None = None
@@ -71,15 +63,17 @@ class Transport:
     now: Callable[[], datetime]
     auth: tuple[tuple[str, str], ...] = ()
     _deadlines: Deadlines = field(default_factory=Deadlines, init=False)
-    _http: aiohttp.ClientSession | None = field(default=None, init=False)
+    _connections: Connections | None = field(default=None, init=False)
+    _idle: list[Exchange] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.url)
-        self.origin = f"{parts.scheme}://{parts.netloc}"
+        self.origin = f"{parts.scheme}://{_ascii(parts.netloc)}"
         self.base = parts.path.rstrip("/")
         self._silence, self._deadline = self.limits.timeout.total_seconds(), self.limits.deadline.total_seconds()
         # Waiting for a connection ends before the deadline: a host that never answers is known as not reached.
         self._connect = min(self._silence, self._deadline * 0.9)
+        self._most = self.limits.max_answer
 
     async def call(
         self,
@@ -98,138 +92,113 @@ class Transport:
         clock = asyncio.get_running_loop().time
         begun = clock()
         deadline = begun + self._deadline if until is None else min(until, begun + self._deadline)
-        answer: Answer | None = None
+        exchange = self._idle.pop() if self._idle else Exchange(most=self._most, connect_within=self._connect)
         try:
             with self._deadlines.until(min(deadline, begun + self._connect + self._silence)) as limit:
-                async with self._opened().request(
+                handle = exchange.begin(
                     method,
-                    _url(self.origin, target),
-                    headers=CIMultiDict([*headers, *self.auth]),
-                    data=body or None,
-                    allow_redirects=False,
-                    auto_decompress=False,
-                    middlewares=() if method in _SENT_ONCE else _REPEATS_NOTHING,
-                ) as response:
-                    answer = Answer(response.status, response.headers)
-                    await self._read(response, answer, lambda: limit.move(min(deadline, clock() + self._silence)))
-        except aiohttp.ClientError as error:  # its time-outs too
-            raise _told_apart(error, answer) from None
-        except TimeoutError:
+                    self.origin + quote(target, safe=_AS_IS),
+                    [*headers, *self.auth],
+                    body,
+                    heard=lambda: limit.move(min(deadline, clock() + self._silence)),
+                )
+                await self._opened().perform(handle)
+        except (pycurl.error, TimeoutError) as error:
+            if not exchange.sent:
+                raise NotSent(_not_sent(error)) from None
+            answer = self._heard(exchange, started)
+            if isinstance(error, pycurl.error):
+                raise self._lost(error, exchange, answer) from None
             if clock() < deadline:
                 raise Lost("no answer in time", code="timeout", answer=answer) from None
             raise Lost(f"no whole answer within {self._deadline:g} s", code="deadline", answer=answer) from None
-        except OSError as error:
-            raise _told_apart(error, answer) from None
+        else:
+            answer = self._heard(exchange, started)
         finally:
-            if answer is not None:
-                answer.seconds = time.perf_counter() - started
-                answer.ended_at = self.now()
+            exchange.clear()
+        if answer is None:
+            raise Lost("the answer is no answer to what was asked", code="unreadable_answer")
+        self._idle.append(exchange)
+        encoding = answer.headers.get("content-encoding")
+        if encoding:
+            _unpack(answer, encoding, most=self._most)
         return answer
 
     async def close(self) -> None:
         """Give back the connections."""
-        if self._http is not None:
-            http, self._http = self._http, None
-            await http.close()
+        self._idle.clear()
+        if self._connections is not None:
+            self._connections.close()
+            self._connections = None
 
-    def _opened(self) -> aiohttp.ClientSession:
-        if self._http is None:
-            # Nothing leads from http to https: redirects are not followed, and pages stay on the host and its scheme.
-            certificates = self.origin.startswith("https:")
-            context = httpx.create_ssl_context(verify=True, trust_env=False) if certificates else True
-            self._http = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, ssl=context, keepalive_timeout=_KEEP_OPEN),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                trust_env=False,
-                headers={"User-Agent": f"erpsync/{__version__}"},
-                max_line_size=16 * 1024,
-                max_field_size=16 * 1024,
-                timeout=aiohttp.ClientTimeout(sock_connect=self._connect, connect=self._connect),
-            )
-        return self._http
+    def _opened(self) -> Connections:
+        if self._connections is None:
+            self._connections = Connections()
+        return self._connections
 
-    async def _read(self, response: aiohttp.ClientResponse, answer: Answer, heard: Callable[[], None]) -> None:
-        """Read the body; ``heard`` is called whenever something of it came and more is to come."""
-        most = self.limits.max_answer
-        unpack = _unpacker(response.headers.get("content-encoding", ""))
-        first, content = True, response.content
-        if unpack is None and content.is_eof() and content.total_bytes <= most:  # all of it came with the head
-            answer.body = content.read_nowait()
-            return
-        got = bytearray()
-        if not content.is_eof():
-            heard()
-        async for chunk in content.iter_any():
-            if not content.is_eof():
-                heard()
-            if first and unpack is not None and not _packed(chunk):
-                unpack = None  # some servers say gzip and send plain text
-            first = False
-            try:
-                got += chunk if unpack is None else unpack.decompress(chunk, most + 1 - len(got))
-            except zlib.error:
-                answer.body = bytes(got)
-                raise Lost("the answer cannot be unpacked", code="unreadable_answer", answer=answer) from None
-            if len(got) > most or (unpack is not None and unpack.unconsumed_tail):
-                answer.body = bytes(got[:most])
-                raise Lost(f"the answer is longer than {most:,} bytes", code="answer_too_long", answer=answer)
-            answer.body = bytes(got[:KEPT]) if len(got) < KEPT else answer.body
-        answer.body = bytes(got)
-        if unpack is not None and not unpack.eof:
-            raise Lost("the answer is cut off", code="cut_answer", answer=answer)
-
-
-class _SecondTry(aiohttp.ClientError):
-    """Stands for an error after which aiohttp would send the request again by itself."""
-
-
-async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """Keeps aiohttp from repeating a request."""
-    try:
-        return await handler(request)
-    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
-        raise
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        raise _SecondTry(type(error).__name__) from error
-
-
-_SENT_ONCE = frozenset(("POST", "PATCH"))  # what aiohttp never repeats (RFC 9110: not idempotent)
-_REPEATS_NOTHING = (_once,)
-
-
-def _told_apart(error: Exception, answer: Answer | None) -> NotSent | Lost:
-    cause = error
-    if answer is None and isinstance(cause, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
-        if isinstance(cause, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
-            return NotSent("its certificate was not accepted")
-        if isinstance(cause, aiohttp.ClientConnectorDNSError):
-            return NotSent("its name is not known")
-        return NotSent("no connection" if isinstance(cause, aiohttp.ClientConnectorError) else "no connection in time")
-    if answer is None and isinstance(cause, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
-        return NotSent("its address is none")
-    if isinstance(cause, TimeoutError):
-        return Lost("no answer in time", code="timeout", answer=answer)
-    if isinstance(cause, aiohttp.ClientPayloadError):
-        return Lost("the answer is cut off", code="cut_answer", answer=answer)
-    if isinstance(cause, aiohttp.ClientResponseError):
-        return Lost("the answer is no HTTP", code="unreadable_answer", answer=answer)
-    return Lost("the connection was closed before the answer was whole", code="answer_lost", answer=answer)
-
-
-def _unpacker(encoding: str) -> zlib._Decompress | None:
-    match encoding.strip().lower():
-        case "" | "identity":
+    def _heard(self, exchange: Exchange, started: float) -> Answer | None:
+        if not exchange.status:
             return None
+        body, seconds = b"".join(exchange.parts), time.perf_counter() - started
+        return Answer(exchange.status, exchange.headers, body, seconds, self.now())
+
+    def _lost(self, error: pycurl.error, exchange: Exchange, answer: Answer | None) -> Lost:
+        if exchange.is_too_long:
+            return Lost(f"the answer is longer than {self._most:,} bytes", code="answer_too_long", answer=answer)
+        if error.args[0] in _NO_HTTP:
+            return Lost("the answer is no HTTP", code="unreadable_answer", answer=answer)
+        if answer is not None:
+            return Lost("the answer is cut off", code="cut_answer", answer=answer)
+        return Lost("the connection was closed before the answer was whole", code="answer_lost")
+
+
+# What libcurl calls an answer it cannot make sense of; 100 is a head that is too large (CURLE_TOO_LARGE).
+_NO_HTTP = frozenset((pycurl.E_UNSUPPORTED_PROTOCOL, pycurl.E_FTP_WEIRD_SERVER_REPLY, 100))
+
+
+def _not_sent(error: Exception) -> str:
+    match error.args[0] if isinstance(error, pycurl.error) else pycurl.E_OPERATION_TIMEDOUT:
+        case pycurl.E_PEER_FAILED_VERIFICATION:
+            return "its certificate was not accepted"
+        case pycurl.E_SSL_CONNECT_ERROR:
+            return "no secure connection"
+        case pycurl.E_COULDNT_RESOLVE_HOST:
+            return "its name is not known"
+        case pycurl.E_OPERATION_TIMEDOUT:
+            return "no connection in time"
+        case pycurl.E_URL_MALFORMAT | pycurl.E_UNSUPPORTED_PROTOCOL:
+            return "its address is none"
+    return "no connection"
+
+
+def _unpack(answer: Answer, encoding: str, *, most: int) -> None:
+    """Put what was packed in place of it; raises Lost."""
+    match encoding.strip().lower():
+        case "identity":
+            return
         case "gzip" | "x-gzip" | "deflate":
-            return zlib.decompressobj(32 + zlib.MAX_WBITS)
+            if not _is_packed(answer.body):
+                return  # some servers say gzip and send plain text
         case _:
-            raise Lost("the answer is packed in a way that was not asked for", code="unreadable_answer")
+            text = "the answer is packed in a way that was not asked for"
+            raise Lost(text, code="unreadable_answer", answer=answer)
+    unpacker = zlib.decompressobj(32 + zlib.MAX_WBITS)
+    packed, answer.body = answer.body, b""
+    try:
+        answer.body = unpacker.decompress(packed, most + 1)
+    except zlib.error:
+        raise Lost("the answer cannot be unpacked", code="unreadable_answer", answer=answer) from None
+    if len(answer.body) > most:
+        answer.body = answer.body[:most]
+        raise Lost(f"the answer is longer than {most:,} bytes", code="answer_too_long", answer=answer)
+    if not unpacker.eof:
+        raise Lost("the answer is cut off", code="cut_answer", answer=answer)
 
 
-def _packed(chunk: bytes) -> bool:
-    return chunk[:2] == b"\x1f\x8b" or chunk[:1] == b"\x78"
+def _is_packed(body: bytes) -> bool:
+    return body[:2] == b"\x1f\x8b" or body[:1] == b"\x78"
 
 
-@lru_cache(maxsize=4096)
-def _url(origin: str, target: str) -> URL:
-    return URL(origin + target, encoded=True)
+def _ascii(netloc: str) -> str:
+    """A host's name as the wire has it (RFC 3490): libcurl's builds differ in whether they know other letters."""
+    return netloc if netloc.isascii() else netloc.encode("idna").decode()
