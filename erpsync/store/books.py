@@ -37,7 +37,10 @@ class Holds:
 
 @dataclass(slots=True)
 class Record(Holds):
-    """Our canonical document now. ``origins`` has who set a field and when (milliseconds), ``""`` those of all not named."""
+    """Our canonical document now. ``origins`` has who set a field and when (milliseconds), ``""`` those of all not named.
+
+    ``newest_id`` is the newest event that changed it and was logged as it did (``Page.log``); 0: none.
+    """
 
     record_id: int
     kind: str
@@ -47,6 +50,7 @@ class Record(Holds):
     revision: int = 0
     changed_at: int = 0
     event_id: int | None = None
+    newest_id: int = 0
 
     @property
     def key(self) -> str:
@@ -107,9 +111,7 @@ def _origins(record: Record) -> str:
     return _encode(origins)
 
 
-RECORD = (
-    "record_id, kind, number, content, removed, revision, changed_at, event_id, origins, content_id"  # of ``record_of``
-)
+RECORD = "record_id, kind, number, content, removed, revision, changed_at, event_id, origins, content_id, newest_id"  # of ``record_of``
 _RECORDS = "records LEFT JOIN payloads ON payload_id = content_id"
 
 
@@ -133,6 +135,7 @@ def record_of(row: Sequence[Any]) -> Record:
         revision=row[5],
         changed_at=row[6],
         event_id=row[7],
+        newest_id=row[10],
     )
 
 
@@ -158,11 +161,12 @@ def insert_records(db: Connection, company_id: int, records: Sequence[Record]) -
     keep_contents(db, records)
     insert_rows(
         db,
-        "records (record_id, company_id, kind, number, content_id, origins, removed, revision, changed_at, event_id)",
+        "records (record_id, company_id, kind, number, content_id, origins, removed, revision, changed_at, event_id, "
+        "newest_id)",
         [
             (
                 *(r.record_id, company_id, r.kind, r.number, r.content_id, _origins(r)),
-                *(1 if r.removed else 0, r.revision, r.changed_at, r.event_id),
+                *(1 if r.removed else 0, r.revision, r.changed_at, r.event_id, r.newest_id),
             )
             for r in records
         ],
@@ -171,7 +175,7 @@ def insert_records(db: Connection, company_id: int, records: Sequence[Record]) -
 
 _CHANGED = (
     "UPDATE OR FAIL records SET content_id = v.column1, origins = v.column2, removed = v.column3, revision = v.column4, "
-    "changed_at = v.column5, event_id = v.column6 FROM (VALUES {rows}) v WHERE record_id = v.column7"
+    "changed_at = v.column5, event_id = v.column6, newest_id = v.column7 FROM (VALUES {rows}) v WHERE record_id = v.column8"
 )
 
 
@@ -184,7 +188,7 @@ def update_records(db: Connection, records: Sequence[Record]) -> None:
         [
             (
                 *(r.content_id, _origins(r), 1 if r.removed else 0, r.revision, r.changed_at),
-                *(r.event_id, r.record_id),
+                *(r.event_id, r.newest_id, r.record_id),
             )
             for r in records
         ],

@@ -124,6 +124,12 @@ def _references(db: Connection) -> Iterator[Problem]:
             f"AND NOT EXISTS (SELECT 1 FROM {parent} p WHERE p.{_KEYS[parent]} = t.{column})",
         ):
             yield Problem("references", f"{table} row {number} names a row of {parent} that does not exist")
+    for (event_id,) in _few(
+        db,
+        "SELECT event_id FROM events WHERE previous_id IS NOT NULL AND event_id NOT IN (SELECT newest_id FROM records "
+        "UNION ALL SELECT previous_id FROM events WHERE previous_id > 0)",
+    ):
+        yield Problem("references", f"event {event_id} changed its record, but is not found from there")
     for (message_id,) in _few(
         db,
         "SELECT message_id FROM messages m WHERE pinned_id IS NOT NULL AND NOT EXISTS "

@@ -6,20 +6,25 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from erpsync.store.connection import Connection
+from erpsync.store.lanes import open_messages_of
 from erpsync.store.rows import among, insert_rows, listed
 from erpsync.store.schema import KEPT_BACK
 
 # The index of events that can be brought back is used only where its condition is repeated.
 WAITING_FOR_SETTLEMENT = (
     f"SELECT e.event_id FROM events e WHERE {KEPT_BACK} AND e.verdict = 'waits' "
-    "AND e.company_id = ? AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.record_id = e.record_id AND m.target_id = e.system_id "
-    "AND (m.state IN ('leased', 'unknown') OR m.pinned_id IS NOT NULL)) ORDER BY e.event_id LIMIT ?"
+    "AND e.company_id = ? AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.message_id IN "
+    f"{open_messages_of('e.record_id', 'e.system_id')} AND (m.state IN ('leased', 'unknown') OR m.pinned_id IS NOT NULL)) "
+    "ORDER BY e.event_id LIMIT ?"
 )
 
 
 @dataclass(slots=True)
 class EventRow:
-    """One event to be logged. Times in milliseconds; ``raw_id`` and ``canonical_id`` point at payloads."""
+    """One event to be logged. Times in milliseconds; ``raw_id`` and ``canonical_id`` point at payloads.
+
+    ``previous_id``: it changed its record, as this event did before it (0: none); None where it changed nothing.
+    """
 
     event_id: int
     kind: str
@@ -38,6 +43,7 @@ class EventRow:
     raw_id: int | None = None
     canonical_id: int | None = None
     detail: str = ""
+    previous_id: int | None = None
 
 
 def insert_events(
@@ -47,7 +53,7 @@ def insert_events(
     insert_rows(
         db,
         "events (event_id, company_id, system_id, kind, record_id, number, far_id, far_revision, far_order, source_event_id, "
-        "removed, sent, at, zone, received_at, raw_id, canonical_id, verdict, detail, landscape_id)",
+        "removed, sent, at, zone, received_at, raw_id, canonical_id, verdict, detail, previous_id, landscape_id)",
         [
             (
                 *(
@@ -62,7 +68,7 @@ def insert_events(
                     e.far_order,
                 ),
                 *(e.source_event_id, 1 if e.removed else 0, 1 if e.sent else 0, e.at, e.zone, e.received_at, e.raw_id),
-                *(e.canonical_id, e.verdict, e.detail, landscape_id),
+                *(e.canonical_id, e.verdict, e.detail, e.previous_id, landscape_id),
             )
             for e in rows
         ],

@@ -10,16 +10,34 @@ from collections.abc import Collection
 
 from erpsync.store.connection import Connection
 from erpsync.store.rows import among, insert_numbered
+from erpsync.store.tables_queue import ELSEWHERE, OPEN, SYSTEM_BITS
 
-_SYSTEM_BITS = 16
 # In SQL, of a message ``m``.
-RECORD_OF_LANE = f"(m.lane_id >> {_SYSTEM_BITS})"
-TARGET_OF_LANE = f"(m.lane_id & {(1 << _SYSTEM_BITS) - 1})"
+RECORD_OF_LANE = f"(m.lane_id >> {SYSTEM_BITS})"
+TARGET_OF_LANE = f"(m.lane_id & {(1 << SYSTEM_BITS) - 1})"
+
+
+def messages_of(record: str) -> str:
+    """SQL for the ids of all messages of a record (itself a parameter or column): under its own key or another."""
+    return (
+        f"(SELECT message_id FROM messages WHERE lane_id >= {record} << {SYSTEM_BITS} "
+        f"AND lane_id < {record} + 1 << {SYSTEM_BITS} AND record_id = {record} UNION ALL "
+        f"SELECT message_id FROM messages WHERE record_id = {record} AND {ELSEWHERE})"
+    )
+
+
+def open_messages_of(record: str, target: str) -> str:
+    """SQL for the ids of the unfinished messages of a record on their way to a target (parameters or columns)."""
+    return (
+        f"(SELECT message_id FROM messages WHERE lane_id = {record} << {SYSTEM_BITS} | {target} AND (state {OPEN}) = 1 "
+        f"AND record_id = {record} UNION ALL SELECT message_id FROM messages "
+        f"WHERE record_id = {record} AND {ELSEWHERE} AND target_id = {target} AND state {OPEN})"
+    )
 
 
 def lane_id(record_id: int, target_id: int) -> int:
     """The lane of what queues under a record's key on its way to a target."""
-    return record_id << _SYSTEM_BITS | target_id
+    return record_id << SYSTEM_BITS | target_id
 
 
 def lane_records(db: Connection, company_id: int, keys: Collection[str]) -> dict[str, int]:

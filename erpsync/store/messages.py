@@ -13,13 +13,14 @@ from erpsync.domain.flat import Fields, fields_of
 from erpsync.domain.messages import State
 from erpsync.store import cases
 from erpsync.store.connection import Connection
+from erpsync.store.lanes import open_messages_of
 from erpsync.store.rows import listed
 from erpsync.store.schema import OPEN
 from erpsync.store.totals import Tally
 
 PROMOTE = (
     "UPDATE OR FAIL messages SET is_head = 1 WHERE is_head = 0 AND message_id IN (SELECT (SELECT m.message_id FROM messages m "
-    f"WHERE m.lane_id = j.value AND m.state {OPEN} ORDER BY m.message_id LIMIT 1) FROM json_each(?) j)"
+    f"WHERE m.lane_id = j.value AND (m.state {OPEN}) = 1 ORDER BY m.message_id LIMIT 1) FROM json_each(?) j)"
 )
 
 
@@ -154,9 +155,9 @@ def open_tries(db: Connection, target_id: int, record_ids: Iterable[int]) -> dic
     rows = db.execute(
         "SELECT m.record_id, (SELECT content FROM attempts a LEFT JOIN payloads ON payload_id = content_id "
         "WHERE a.message_id = m.message_id AND a.what = 'write' AND a.begun_at IS NOT NULL ORDER BY a.attempt_id DESC LIMIT 1) "
-        "FROM messages m WHERE m.target_id = ? "
-        "AND (m.state IN ('leased', 'unknown') OR m.pinned_id IS NOT NULL) AND m.record_id IN (SELECT value FROM json_each(?))",
-        (target_id, listed(record_ids)),
+        f"FROM json_each(?1) j CROSS JOIN messages m ON m.message_id IN {open_messages_of('j.value', '?2')} "
+        "AND (m.state IN ('leased', 'unknown') OR m.pinned_id IS NOT NULL)",
+        (listed(record_ids), target_id),
     )
     return {int(record_id): (fields_of(content) if content else {}) for record_id, content in rows}
 
@@ -165,7 +166,7 @@ def has_open_message(db: Connection, target_id: int, record_id: int) -> bool:
     """Whether something of this record is on its way to a target, in whatever unfinished state."""
     return (
         db.execute(
-            f"SELECT 1 FROM messages WHERE record_id = ? AND target_id = ? AND state {OPEN} LIMIT 1",
+            f"SELECT 1 FROM {open_messages_of('?1', '?2')} LIMIT 1",
             (record_id, target_id),
         ).fetchone()
         is not None
@@ -186,7 +187,7 @@ def lonely_waits(db: Connection, *, limit: int) -> list[tuple[int, str]]:
     rows = db.execute(
         "SELECT DISTINCT w.target_id, w.waits_on FROM waits w LEFT JOIN records r ON r.number = substr(w.waits_on, "
         "instr(w.waits_on, ':') + 1) AND r.kind = substr(w.waits_on, 1, instr(w.waits_on, ':') - 1) WHERE w.reason = 'parent' "
-        f"AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.record_id = r.record_id AND m.target_id = w.target_id AND m.state {OPEN}) "
+        f"AND NOT EXISTS {open_messages_of('r.record_id', 'w.target_id')} "
         "AND NOT EXISTS (SELECT 1 FROM exceptions e WHERE e.message_id = w.message_id AND (e.state = 'open' OR (e.closed_by <> 'engine' "
         "AND e.closed_at >= w.since))) LIMIT ?",
         (limit,),

@@ -20,11 +20,11 @@ from erpsync.store.totals import Tally
 
 OPEN_OF_LANES = (
     "SELECT lane_id, message_id, record_id, target_id, flow_id, state, stake, currency, is_head, pinned_id IS NOT NULL FROM messages "
-    f"INDEXED BY messages_lane WHERE state {OPEN} AND lane_id IN (SELECT value FROM json_each(?)) ORDER BY lane_id, message_id"
+    f"INDEXED BY messages_lane WHERE (state {OPEN}) = 1 AND lane_id IN (SELECT value FROM json_each(?)) ORDER BY lane_id, message_id"
 )
 TAKEN_LANES = (  # a long line is not read for what only joins it
     "SELECT value FROM json_each(?) WHERE EXISTS "
-    f"(SELECT 1 FROM messages INDEXED BY messages_lane WHERE state {OPEN} AND lane_id = value)"
+    f"(SELECT 1 FROM messages INDEXED BY messages_lane WHERE (state {OPEN}) = 1 AND lane_id = value)"
 )
 
 

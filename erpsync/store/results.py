@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from erpsync.store.connection import Connection
-from erpsync.store.schema import OPEN
+from erpsync.store.lanes import open_messages_of
 
 
 @dataclass(frozen=True)
@@ -84,9 +84,9 @@ def offered_since(db: Connection, flow_id: int, target_id: int, *, since: Mark) 
 def keys_on_their_way(db: Connection, target_id: int, keys: Collection[str]) -> set[str]:
     """Which of these documents have a message to a target that is not finished."""
     rows = db.execute(
-        "SELECT DISTINCT j.value FROM json_each(?) j JOIN records r ON r.kind = substr(j.value, 1, instr(j.value, ':') - 1) "
-        "AND r.number = substr(j.value, instr(j.value, ':') + 1) JOIN messages m ON m.record_id = r.record_id "
-        f"AND m.target_id = ? AND m.state {OPEN}",
+        "SELECT DISTINCT j.value FROM json_each(?1) j JOIN records r ON r.kind = substr(j.value, 1, instr(j.value, ':') - 1) "
+        "AND r.number = substr(j.value, instr(j.value, ':') + 1) "
+        f"WHERE EXISTS {open_messages_of('r.record_id', '?2')}",
         (json.dumps(list(keys)), target_id),
     )
     return {str(row[0]) for row in rows}

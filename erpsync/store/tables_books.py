@@ -15,7 +15,7 @@ BOOKS: tuple[str, ...] = (
     # a page of it somewhere in the middle, and in a large store that page would have to be read first.
     """CREATE TABLE payloads (payload_id INTEGER PRIMARY KEY, hash BLOB NOT NULL, content BLOB NOT NULL) STRICT""",
     # ``content_id``: its fields, flat, as JSON; NULL where there are none. ``origins``: by field who set it and when,
-    # [system, milliseconds]; the entry "" is that of all fields not named.
+    # [system, milliseconds]; the entry "" is that of all fields not named. ``newest_id``: where the chain of its events begins.
     """CREATE TABLE records (
         record_id INTEGER PRIMARY KEY,
         company_id INTEGER NOT NULL,
@@ -27,6 +27,7 @@ BOOKS: tuple[str, ...] = (
         revision INTEGER NOT NULL DEFAULT 1,
         changed_at INTEGER NOT NULL,
         event_id INTEGER,
+        newest_id INTEGER NOT NULL DEFAULT 0,
         UNIQUE (company_id, kind, number)
     ) STRICT""",
     # What one system is last known to hold of a record. ``asked``: what we asked for where it holds something else; "" elsewhere.
@@ -51,12 +52,15 @@ BOOKS: tuple[str, ...] = (
         PRIMARY KEY (system_id, record_id),
         UNIQUE (company_id, system_id, kind, far_id)
     ) STRICT, WITHOUT ROWID""",
+    # ``previous_id``: an event that changed its record names the one that did so before it (0: none); the record, which is written
+    # with it, names the newest. So a record's events are found without an index that all of them would be written into.
     """CREATE TABLE events (
         event_id INTEGER PRIMARY KEY,
         company_id INTEGER NOT NULL,
         system_id INTEGER NOT NULL,
         kind TEXT NOT NULL,
         record_id INTEGER REFERENCES records,
+        previous_id INTEGER,
         number TEXT NOT NULL DEFAULT '',
         far_id TEXT NOT NULL DEFAULT '',
         far_revision TEXT,
@@ -78,7 +82,7 @@ BOOKS: tuple[str, ...] = (
         mapping_hash TEXT NOT NULL DEFAULT '',
         landscape_id INTEGER
     ) STRICT""",
-    "CREATE INDEX events_record ON events (record_id)",
+    "CREATE INDEX events_aside ON events (record_id) WHERE previous_id IS NULL AND record_id IS NOT NULL",
     f"CREATE INDEX events_back ON events (verdict) WHERE {KEPT_BACK}",
     # The duplicate key outlives its event: (source, event id), else (source, key, revision, content hash).
     """CREATE TABLE seen (

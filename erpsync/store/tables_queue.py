@@ -14,6 +14,8 @@ def _is_one_of(column: str, values: Iterable[str]) -> str:
 
 OPEN = "NOT IN ('done', 'skipped')"
 DUE = "IN ('ready', 'leased')"
+SYSTEM_BITS = 16  # of a lane's id; the rest is the record of its key (``lanes``)
+ELSEWHERE = f"record_id <> lane_id >> {SYSTEM_BITS}"  # a message that queues under another key than its record's
 LATE = "state = 'ready' AND (is_head = 0 OR due_at <> accepted_at)"
 
 _MOVES_ALLOWED = " OR ".join(
@@ -53,7 +55,9 @@ QUEUE: tuple[str, ...] = (
         CHECK (is_head = 0 OR state {OPEN}),
         CHECK (pinned_id IS NULL OR {_is_one_of("state", (State.READY, State.LEASED, State.UNKNOWN))})
     ) STRICT""",
-    f"CREATE INDEX messages_lane ON messages (lane_id) WHERE state {OPEN}",
+    # Every message by its lane, the unfinished ones apart; and so by its record, but for those that queue under another key.
+    f"CREATE INDEX messages_lane ON messages (lane_id, (state {OPEN}))",
+    f"CREATE INDEX messages_elsewhere ON messages (record_id) WHERE {ELSEWHERE}",
     f"CREATE INDEX messages_due ON messages (target_id, flow_id, due_at) WHERE is_head = 1 AND state {DUE}",
     "CREATE INDEX messages_settling ON messages (target_id, due_at) WHERE is_head = 1 AND state = 'unknown'",
     "CREATE INDEX messages_leased ON messages (target_id) WHERE state = 'leased'",
@@ -61,7 +65,6 @@ QUEUE: tuple[str, ...] = (
     f"CREATE INDEX messages_late ON messages (flow_id, target_id) WHERE {LATE}",
     "CREATE INDEX messages_dead ON messages (stake DESC, state_at) WHERE state = 'dead'",
     "CREATE INDEX messages_held ON messages (target_id, state_at) WHERE state = 'held'",
-    "CREATE INDEX messages_record ON messages (record_id)",
     f"""CREATE TRIGGER messages_move BEFORE UPDATE OF state ON messages
         WHEN OLD.state <> NEW.state AND NOT ({_MOVES_ALLOWED})
         BEGIN SELECT RAISE(FAIL, 'message may not move so'); END""",

@@ -70,6 +70,8 @@ OFFERED: Act = lambda db: _offer(db, supersedes=True)  # noqa: E731  (a table of
 JOINED: Act = lambda db: _offer(db, supersedes=False)  # noqa: E731  (as above)
 CLAIMED: Act = lambda db: claims.claim(db, WANTED, Tally(1), worker_id=1, now=NOW)  # noqa: E731  (as above)
 
+ON_ITS_WAY = ("messages_lane (lane_id=? AND <expr>=?)", "messages_elsewhere (record_id=?)")
+
 ACTS: dict[str, tuple[tuple[Act, ...], Act, tuple[str, ...]]] = {
     "picking and leasing what is due": ((OFFERED,), CLAIMED, (DUE,)),
     "looking whether anything is due": ((), lambda db: claims.anything_due(db, 2, 1, now=NOW), (DUE,)),
@@ -91,9 +93,9 @@ ACTS: dict[str, tuple[tuple[Act, ...], Act, tuple[str, ...]]] = {
     "offering into lanes where others stand": (
         (OFFERED,),
         OFFERED,
-        ("messages_lane (lane_id=?)",),
+        ("messages_lane (lane_id=? AND <expr>=?)",),
     ),
-    "offering what only joins a line": ((JOINED, JOINED), JOINED, ("messages_lane (lane_id=?)",)),
+    "offering what only joins a line": ((JOINED, JOINED), JOINED, ("messages_lane (lane_id=? AND <expr>=?)",)),
     "what a page asks before it begins": (
         (),
         lambda db: before_page(db, 1, ("contract_violation", "unknown_key")),
@@ -109,8 +111,8 @@ ACTS: dict[str, tuple[tuple[Act, ...], Act, tuple[str, ...]]] = {
         lambda db: messages.release_waits_for(db, 2, ["item:SKU-1"], Tally(1), now=NOW),
         ("waits_on (target_id=? AND reason=? AND waits_on=?)",),
     ),
-    "open tries of records": ((), lambda db: messages.open_tries(db, 2, [1]), ("messages_record",)),
-    "what is on its way of a record": ((), lambda db: messages.has_open_message(db, 2, 1), ("messages_record",)),
+    "open tries of records": ((), lambda db: messages.open_tries(db, 2, [1]), ON_ITS_WAY),
+    "what is on its way of a record": ((), lambda db: messages.has_open_message(db, 2, 1), ON_ITS_WAY),
     "totals": ((), lambda db: totals.counts(db, 1), ("PRIMARY KEY",)),
     "how much waits for a system": ((), lambda db: messages.waiting_for(db, 1, 2), ("PRIMARY KEY",)),
     "records by number": ((), lambda db: books.records_named(db, 1, "item", ["SKU-1"]), (NUMBERED,)),
@@ -139,7 +141,7 @@ ACTS: dict[str, tuple[tuple[Act, ...], Act, tuple[str, ...]]] = {
     "events that wait for an open try": (
         (),
         lambda db: events.anything_waits(db, 1),
-        ("events_back", "messages_record"),
+        ("events_back", *ON_ITS_WAY),
     ),
     "open cases about keys": (
         (lambda db: cases.open_case(db, cases.Case("unknown_key", "item:SKU-1", ""), company_id=1, now=NOW),),

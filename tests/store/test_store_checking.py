@@ -204,7 +204,7 @@ def overwrite(path: Path, page: int, content: bytes, *, at: int = 0) -> None:
 def test_a_damaged_page_is_named_and_whoever_reads_it_is_told(filled: Store) -> None:
     page = root_page(filled.path, "messages")
     filled.close()
-    overwrite(filled.path, page, bytes(range(256)) * 32)
+    overwrite(filled.path, page, bytes(range(256)) * 16)
     with Store.open(filled.path, now=NOON, write=False) as store:
         with pytest.raises(StoreDamaged, match=r"store erpsync\.db is damaged") as caught, store.read() as db:
             db.execute("SELECT * FROM messages").fetchall()

@@ -77,6 +77,9 @@ def touch(page: Page, record: Record, inc: Incoming, event_id: int) -> None:
     record.revision += 1
     record.changed_at = page.now
     record.event_id = event_id
+    logged = page.rows[-1][0] if page.rows else None
+    if logged is not None and logged.event_id == event_id:  # not one that was kept back before
+        logged.previous_id, record.newest_id = record.newest_id, event_id
     page.touched[record.record_id] = record
     page.changes[record.record_id] = Change(
         record, event_id, inc.at, is_new=key_is_new or record.record_id in page.untold, key_is_new=key_is_new

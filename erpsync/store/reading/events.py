@@ -64,6 +64,15 @@ _TABLES = (
     """events e CROSS JOIN systems s ON s.system_id = e.system_id LEFT JOIN records r ON r.record_id = e.record_id"""
 )
 
+# Those that changed it, from the newest to the one before, and those that did not.
+_OF_RECORD = """WITH RECURSIVE changing (event_id) AS (
+        SELECT newest_id FROM records WHERE record_id = ?1
+        UNION SELECT e.previous_id FROM changing c CROSS JOIN events e ON e.event_id = c.event_id
+    ), of_record (event_id) AS (
+        SELECT event_id FROM changing
+        UNION ALL SELECT event_id FROM events WHERE record_id = ?1 AND previous_id IS NULL
+    )"""
+
 FIELDS: dict[str, Field] = {
     "age": Field("e.received_at", Sort.AGE),
     "at": Field("e.at", Sort.MOMENT),
@@ -133,7 +142,9 @@ def events_with_ids(db: Connection, company: str, ids: Iterable[int]) -> list[Ev
 
 def events_of(db: Connection, record_id: int) -> list[EventRow]:
     """Every event about one record, oldest first."""
-    rows = db.execute(f"SELECT {_COLUMNS} FROM {_TABLES} WHERE e.record_id = ? ORDER BY e.event_id", (record_id,))
+    rows = db.execute(
+        f"{_OF_RECORD} SELECT {_COLUMNS} FROM {_TABLES} WHERE e.event_id IN of_record ORDER BY e.event_id", (record_id,)
+    )
     return [_event_row(row) for row in rows.fetchall()]
 
 

@@ -46,7 +46,7 @@ def lane(db: Connection, company: str, system: str, lane_key: str, *, limit: int
             hint=f"what goes there: erpsync messages list --where 'system = {system}'",
         )
     first = db.execute(
-        f"SELECT {COLUMNS} FROM {TABLES} WHERE m.lane_id = ? AND m.state {OPEN} ORDER BY m.message_id LIMIT 1",
+        f"SELECT {COLUMNS} FROM {TABLES} WHERE m.lane_id = ? AND (m.state {OPEN}) = 1 ORDER BY m.message_id LIMIT 1",
         (lane_id(record[0], target[0]),),
     ).fetchone()
     if first is None:

@@ -20,7 +20,7 @@ MOST = 10_000
 _BEHIND = f"""WITH RECURSIVE behind (id) AS (
         SELECT value FROM json_each(?)
         UNION
-        SELECT (SELECT min(n.message_id) FROM messages n WHERE n.lane_id = h.lane_id AND n.state {OPEN}
+        SELECT (SELECT min(n.message_id) FROM messages n WHERE n.lane_id = h.lane_id AND (n.state {OPEN}) = 1
             AND n.message_id > h.message_id)
         FROM behind b JOIN messages h ON h.message_id = b.id
         UNION

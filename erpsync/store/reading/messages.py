@@ -9,7 +9,7 @@ from datetime import datetime
 
 from erpsync.errors import NotFound
 from erpsync.store.connection import Connection, moment
-from erpsync.store.lanes import RECORD_OF_LANE
+from erpsync.store.lanes import RECORD_OF_LANE, messages_of
 from erpsync.store.reading.asked import Field, Selection, Sort
 from erpsync.store.reading.selecting import (
     Page,
@@ -231,8 +231,8 @@ def currencies(db: Connection, company: int) -> list[str]:
 def messages_of_event(db: Connection, event_id: int) -> list[MessageRow]:
     """The messages an event gave rise to."""
     rows = db.execute(
-        f"SELECT {COLUMNS} FROM {TABLES} WHERE m.record_id = (SELECT record_id FROM events WHERE event_id = ?1) "
-        "AND m.event_id = ?1 ORDER BY m.message_id",
+        f"SELECT {COLUMNS} FROM {TABLES} WHERE m.message_id IN "
+        f"{messages_of('(SELECT record_id FROM events WHERE event_id = ?1)')} AND m.event_id = ?1 ORDER BY m.message_id",
         (event_id,),
     ).fetchall()
     return with_waits(db, [message_row(row) for row in rows])

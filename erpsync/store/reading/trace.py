@@ -9,6 +9,7 @@ from datetime import datetime
 
 from erpsync.errors import NotFound
 from erpsync.store.connection import Connection, moment
+from erpsync.store.lanes import messages_of
 from erpsync.store.reading.attempts import Attempt, attempts
 from erpsync.store.reading.events import EventRow, events_of
 from erpsync.store.reading.exceptions import ExceptionRow, exceptions_of
@@ -119,7 +120,8 @@ def _nearest(db: Connection, company: int, kind: str, number: str) -> str:
 def history(db: Connection, company: str, subject: Subject) -> History:
     """All that is on record about it."""
     rows = db.execute(
-        f"SELECT {COLUMNS} FROM {TABLES} WHERE m.record_id = ? ORDER BY m.message_id", (subject.record_id,)
+        f"SELECT {COLUMNS} FROM {TABLES} WHERE m.message_id IN {messages_of('?1')} ORDER BY m.message_id",
+        (subject.record_id,),
     ).fetchall()
     messages = with_waits(db, [message_row(row) for row in rows])
     ids = [message.message_id for message in messages]
