@@ -126,11 +126,23 @@ def _url(table: Table) -> str:
     if parts.username is not None or parts.password is not None:
         hint = f'secret = "env:{_variable(str(table.path[-1]))}"; change that password, it stood in a file'
         table.mistakes.at((*table.path, "url"), "url holds a user or password", hint=hint, on_key=True)
-    elif parts.scheme not in ("http", "https") or not parts.hostname or not port_good or not _printable(url):
+    elif parts.scheme not in ("http", "https") or not _is_host(parts.hostname) or not port_good or not _printable(url):
         table.wrong("url", "is no http or https address", hint="like https://erp.example.com:8000", shown=plain)
     elif parts.fragment or parts.query:
         table.wrong("url", "has a query or fragment", hint="the address alone, without ? and #", shown=plain)
     return url
+
+
+def _is_host(name: str | None) -> bool:
+    if name is None or name.isascii():
+        return bool(name)
+    import idna  # noqa: PLC0415  (large, and nearly every host is named in plain letters)
+
+    try:
+        idna.encode(name, uts46=True)
+    except idna.IDNAError:
+        return False
+    return True
 
 
 def _spec(table: Table, folder: Path) -> Path | None:

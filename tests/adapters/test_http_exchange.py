@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 import time
 from collections.abc import Awaitable, Callable
@@ -10,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pycurl
 import pytest
 from http_wire import NOON, Asked, Reply, Wire, quick_limits, respond
 
@@ -109,6 +111,7 @@ def test_a_long_body_goes_out_without_asking_for_leave() -> None:
         ("/items?q=code eq 'A'&n=1", "/items?q=code%20eq%20'A'&n=1"),
         ("/a/../b/./c", "/a/../b/./c"),
         ("/a\r\nX-Role: admin", "/a%0D%0AX-Role:%20admin"),
+        ("/items?q=a#b", "/items?q=a%23b"),
     ],
 )
 def test_what_cannot_stand_in_an_address_is_encoded_and_the_rest_is_sent_as_it_is(path: str, sent: str) -> None:
@@ -119,7 +122,8 @@ def test_what_cannot_stand_in_an_address_is_encoded_and_the_rest_is_sent_as_it_i
 
 def test_a_host_in_other_letters_is_looked_up_as_the_wire_has_it() -> None:
     assert (
-        Transport("https://bücher.example/api", quick_limits(), lambda: NOON).origin == "https://xn--bcher-kva.example"
+        Transport("https://straße.example:8443/api", quick_limits(), lambda: NOON).origin
+        == "https://xn--strae-oqa.example:8443"
     )
 
 
@@ -128,6 +132,52 @@ def test_interim_answers_are_passed_over() -> None:
     answer, _ = calling(post(), interim + respond(201, b'{"id":7}', {"X-Id": "7"}))
     assert (answer.status, answer.body, answer.headers["x-id"]) == (201, b'{"id":7}', "7")
     assert "link" not in answer.headers
+
+
+@pytest.mark.parametrize("protocol", ["http/1.1", "Http/1.1", "HTTP/1.0"])
+def test_each_answer_has_its_own_status_however_it_is_spelt(protocol: str) -> None:
+    replies = iter([respond(200, b"{}"), respond(500, b"no").replace(b"HTTP/1.1", protocol.encode())])
+
+    async def twice(transport: Transport) -> Answer:
+        await transport.call("POST", "/items", JSON, b"{}")
+        return await transport.call("POST", "/items", JSON, b"{}")
+
+    def script(_: Asked) -> Reply:
+        return next(replies)
+
+    answer, _ = calling(twice, script)
+    assert (answer.status, answer.body) == (500, b"no")
+
+
+@pytest.mark.parametrize("line", [b"HTTP/x: y", b"HTTP/: 4", b"HTTP/1.1 404 x: y", b": nothing"])
+def test_a_header_that_looks_like_a_status_is_a_header(line: bytes, capfd: pytest.CaptureFixture[str]) -> None:
+    answer, _ = calling(get(), respond(200, b"[]").replace(b"\r\n\r\n", b"\r\n" + line + b"\r\n\r\n"))
+    assert (answer.status, answer.body) == (200, b"[]")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_line_break_in_a_header_goes_nowhere() -> None:
+    async def injected(transport: Transport) -> None:
+        with pytest.raises(ValueError, match="has characters that a header cannot carry"):
+            await transport.call("GET", "/items", (("X-Shop", "1\r\nX-Role: admin"),))
+
+    _, wire = calling(injected, respond(200, b"[]"))
+    assert wire.asked == []
+
+
+def test_what_lets_us_in_is_not_in_what_a_transport_says_of_itself() -> None:
+    auth = (("Authorization", "Bearer hidden"),)
+    assert "hidden" not in repr(Transport("https://erp.example.com", quick_limits(), lambda: NOON, auth))
+
+
+def test_a_call_whose_time_is_over_before_it_begins_is_not_sent() -> None:
+    async def late(transport: Transport) -> Answer:
+        await transport.call("GET", "/items", JSON)
+        return await transport.call("POST", "/items", JSON, b"{}", until=asyncio.get_running_loop().time() - 1)
+
+    error, wire = calling(late, respond(200, b"[]"))
+    assert isinstance(error, NotSent)
+    assert [asked.method for asked in wire.asked] == ["GET"]
 
 
 def test_an_interim_answer_and_then_none_is_no_answer() -> None:
@@ -195,6 +245,81 @@ def test_connections_are_used_again_and_closed_ones_are_not() -> None:
     assert kept.connections == 1
     _, closing = calling(thrice, respond(200, b"[]", {"Connection": "close"}))
     assert closing.connections == 3
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
+@pytest.mark.parametrize("pause", [0.005, 0.3])
+def test_a_connection_that_the_server_has_closed_without_a_word_is_not_written_into(method: str, pause: float) -> None:
+    async def answer_and_close(writer: asyncio.StreamWriter) -> None:
+        writer.write(respond(200, b"[]"))
+        await writer.drain()
+        writer.close()
+
+    async def twice(transport: Transport) -> Answer:
+        await transport.call("GET", "/items", JSON)
+        await asyncio.sleep(pause)
+        return await transport.call(method, "/items", JSON, b"" if method == "GET" else b"{}")
+
+    answer, wire = calling(twice, answer_and_close)
+    assert answer.status == 200
+    assert [asked.method for asked in wire.asked] == ["GET", method]
+    assert wire.connections == 2
+
+
+def test_what_comes_on_an_idle_connection_is_no_answer_to_the_next_request() -> None:
+    """A load balancer that tires of waiting says 408 before it closes."""
+
+    async def and_more(writer: asyncio.StreamWriter) -> None:
+        writer.write(respond(200, b"first"))
+        await writer.drain()
+        await asyncio.sleep(0.02)
+        writer.write(respond(408, b"too late"))
+        await writer.drain()
+
+    async def twice(transport: Transport) -> Answer:
+        await transport.call("GET", "/items", JSON)
+        await asyncio.sleep(0.1)
+        return await transport.call("POST", "/items", JSON, b"{}")
+
+    answer, wire = calling(twice, and_more)
+    assert (answer.status, answer.body) == (200, b"first")
+    assert [asked.method for asked in wire.asked] == ["GET", "POST"]
+
+
+def test_connections_that_nobody_uses_any_more_are_given_back() -> None:
+    def open_files() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    async def rest(transport: Transport) -> int:
+        await asyncio.gather(*(transport.call("GET", f"/items/{n}", JSON) for n in range(5)))
+        before = open_files()
+        await asyncio.sleep(3.2)
+        fewer = before - open_files()
+        assert (await transport.call("GET", "/items", JSON)).status == 200
+        return fewer
+
+    fewer, wire = calling(rest, respond(200, b"[]"))
+    assert fewer >= 2 * 5  # both ends of each are this process's
+    assert wire.connections == 6
+
+
+def test_calls_that_fail_leave_nothing_behind() -> None:
+    def handles() -> int:
+        return sum(isinstance(one, pycurl.Curl) for one in gc.get_objects())
+
+    async def failing(transport: Transport) -> int:
+        before = handles()
+        for _ in range(50):
+            with pytest.raises(Lost):
+                await transport.call("POST", "/items", JSON, b"{}")
+        return handles() - before
+
+    gc.disable()
+    try:
+        more, _ = calling(failing, None)
+    finally:
+        gc.enable()
+    assert more <= 1
 
 
 def test_a_connection_that_lay_idle_is_not_trusted_any_more() -> None:
@@ -266,17 +391,17 @@ def test_what_was_given_up_before_it_was_sent_is_not_sent_afterwards() -> None:
 
 
 def test_what_is_under_way_when_a_transport_closes_ends_there() -> None:
-    async def closed_under(transport: Transport) -> None:
+    async def closed_under(transport: Transport) -> Answer:
         call = asyncio.create_task(transport.call("GET", "/items", JSON))
         await asyncio.sleep(0.1)
         await transport.close()
-        with pytest.raises(asyncio.CancelledError):
-            await call
+        return await call
 
     async def never(_: asyncio.StreamWriter) -> None:
         await asyncio.Event().wait()
 
-    _, wire = calling(closed_under, never)
+    error, wire = calling(closed_under, never)
+    assert isinstance(error, Lost)
     assert len(wire.asked) == 1
 
 

@@ -89,6 +89,11 @@ MISTAKES: dict[str, tuple[Callable[[str], str], str, str]] = {
         "kinds.item.create.headers.Laden has characters that a header cannot carry",
         "",
     ),
+    "a header that is not the spec's to say": (
+        lambda s: s + '[headers]\nHost = "shop.example.com"\n',
+        "is said by erpsync itself",
+        "",
+    ),
     "a name no header has": (
         lambda s: s + '[headers]\n"X-Shop: 1" = "a"\n',
         "is no name of a header",

@@ -329,6 +329,11 @@ def test_what_a_later_version_builds_is_refused_by_name(write: Write, text: str,
             "ftp://127.0.0.1",
             ':15:7: systems "erp": url = "ftp://127.0.0.1": is no http or https address',
         ),
+        (
+            "http://127.0.0.1:${PORT}",
+            "http://x..ü",
+            ':15:7: systems "erp": url = "http://x..ü": is no http or https address',
+        ),
         ("http://127.0.0.1:${PORT}", "http://[", ':15:7: systems "erp": url: is no address'),
         ("http://127.0.0.1:${PORT}", "http://a:99999", ':15:7: systems "erp": url: is no address'),
         (

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import math
+import select
 import selectors
+import threading
 
 import pycurl
 
-# libcurl and the selectors module say the same: 1 to read, 2 to write.
-_NOTHING = 0
+from erpsync.adapters.http.exchange import IDLE_SECONDS
+
+_NOTHING = 0  # of what a socket is watched for; reading is 1 and writing 2, to libcurl as to selectors
+_CLOSED = "the connections were closed"
 
 
 class Connections:
@@ -22,42 +26,69 @@ class Connections:
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
         self._under_way: dict[pycurl.Curl, asyncio.Future[None]] = {}
         self._wanted: dict[int, int] = {}
-        self._timer: asyncio.Handle | None = None
+        self._kept: dict[int, int] = {}  # by local port: the socket of a connection that lies idle
+        self._timer: asyncio.TimerHandle | None = None
         self._fires = math.inf
+        self._rest: asyncio.TimerHandle | None = None
+        self._busy_at = 0.0
+        self._look = select.poll()
         self._selector = selectors.DefaultSelector()
         self._loop.add_reader(self._selector, self._ready)  # selectors that wait in the kernel have a fileno
-        self._multi = pycurl.CurlMulti()
-        self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
-        self._multi.setopt(pycurl.M_TIMERFUNCTION, self._wake_after)
+        self._multi = self._new_multi()
 
     async def perform(self, handle: pycurl.Curl) -> None:
         """Carry out the transfer that the handle is set to; raises ``pycurl.error``.
 
         Cancelled, it is over at once: nothing of it goes out afterwards.
         """
-        ended = self._under_way[handle] = self._loop.create_future()
         self._multi.add_handle(handle)
+        ended = self._under_way[handle] = self._loop.create_future()
         try:
             await ended
         finally:
             if self._under_way.pop(handle, None) is not None:
                 self._multi.remove_handle(handle)
 
-    def close(self) -> None:
-        """Cancel what is under way and close all connections."""
+    def is_quiet(self, port: int) -> bool:
+        """Whether nothing has come on a connection, known by its local port, since its last answer was whole.
+
+        What comes there is its end, or an answer to nothing. libcurl looks only where it lay idle for a second.
+        """
+        socket = self._kept.pop(port, None)
+        if socket is None:
+            return True
+        try:
+            self._look.register(socket, select.POLLIN)
+            return not self._look.poll(0)
+        finally:
+            self._look.unregister(socket)
+
+    async def close(self) -> None:
+        """End what is under way, as failed, and close all connections."""
         for handle, ended in self._under_way.items():
             self._multi.remove_handle(handle)
-            ended.cancel()
+            if not ended.done():
+                ended.set_exception(pycurl.error(pycurl.E_ABORTED_BY_CALLBACK, _CLOSED))
         self._under_way.clear()
-        self._multi.close()
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._rest):
+            if timer is not None:
+                timer.cancel()
         self._loop.remove_reader(self._selector)
+        await asyncio.to_thread(self._multi.close)  # it waits for whoever looks up a name still
         self._selector.close()
 
+    def _new_multi(self) -> pycurl.CurlMulti:
+        multi = pycurl.CurlMulti()
+        multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
+        multi.setopt(pycurl.M_TIMERFUNCTION, self._wake_after)
+        return multi
+
     def _watch(self, wanted: int, socket: int, _multi: pycurl.CurlMulti, _data: object) -> None:
+        if threading.get_ident() != self._thread:  # it is being closed
+            return
         if wanted == pycurl.POLL_REMOVE:
             wanted = _NOTHING
         before, self._wanted[socket] = self._wanted.get(socket, _NOTHING), wanted
@@ -79,7 +110,7 @@ class Connections:
     def _wake_after(self, milliseconds: int) -> None:
         """Take libcurl's wish to be called; a timer that fires too early is asked for again."""
         moment = self._loop.time() + milliseconds / 1000
-        if milliseconds < 0 or moment >= self._fires:
+        if milliseconds < 0 or moment >= self._fires or threading.get_ident() != self._thread:
             return
         if self._timer is not None:
             self._timer.cancel()
@@ -96,9 +127,29 @@ class Connections:
         while queued:
             queued, well, badly = self._multi.info_read()
             for handle in well:
+                self._keep(handle)
                 self._end(handle, None)
             for handle, code, text in badly:
                 self._end(handle, pycurl.error(code, text))
+
+    def _keep(self, handle: pycurl.Curl) -> None:
+        socket = handle.getinfo(pycurl.ACTIVESOCKET)
+        if socket >= 0:
+            self._kept[handle.getinfo(pycurl.LOCAL_PORT)] = socket
+        self._busy_at = self._loop.time()
+        if self._rest is None:
+            self._rest = self._loop.call_at(self._busy_at + 2 * IDLE_SECONDS, self._let_go)
+
+    def _let_go(self) -> None:
+        """Close connections that are not used any more; libcurl does so only when another is asked for."""
+        due = self._busy_at + 2 * IDLE_SECONDS
+        self._rest = None
+        if self._under_way or due > self._loop.time():
+            self._rest = self._loop.call_at(max(due, self._loop.time() + IDLE_SECONDS), self._let_go)
+            return
+        unused, self._multi = self._multi, self._new_multi()
+        self._kept.clear()
+        self._loop.run_in_executor(None, unused.close)
 
     def _end(self, handle: pycurl.Curl, error: pycurl.error | None) -> None:
         self._multi.remove_handle(handle)

@@ -42,9 +42,15 @@ def _path(text: str) -> str:
     return text
 
 
+# What says how a request goes over the wire, or to whom.
+_OURS = frozenset(("connection", "content-length", "expect", "host", "te", "trailer", "transfer-encoding", "upgrade"))
+
+
 def _header_name(text: str) -> str:
     if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", text):  # RFC 9110 5.6.2
         raise ValueError("is no name of a header")
+    if text.lower() in _OURS:
+        raise ValueError("is said by erpsync itself")
     return text
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import quote, urlsplit
 
+import idna
 import pycurl
 
 from erpsync.adapters.deadlines import Deadlines
@@ -22,7 +23,7 @@ from erpsync.adapters.http.exchange import Exchange
 from erpsync.config.landscape import Limits
 
 KEPT = 64 * 1024  # bytes of an answer that are evidence
-_AS_IS = "%:/?#[]@!$&'()*+,;="  # what may stand in a target (RFC 3986 2); anything else is encoded
+_AS_IS = "%:/?[]@!$&'()*+,;="  # what may stand in a target (RFC 3986 2); anything else is encoded
 
 
 class NotSent(Exception):  # noqa: N818  (what is true, not what failed: named by what happens next)
@@ -61,7 +62,7 @@ class Transport:
     url: str
     limits: Limits
     now: Callable[[], datetime]
-    auth: tuple[tuple[str, str], ...] = ()
+    auth: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     _deadlines: Deadlines = field(default_factory=Deadlines, init=False)
     _connections: Connections | None = field(default=None, init=False)
     _idle: list[Exchange] = field(default_factory=list, init=False)
@@ -92,17 +93,15 @@ class Transport:
         clock = asyncio.get_running_loop().time
         begun = clock()
         deadline = begun + self._deadline if until is None else min(until, begun + self._deadline)
+        if deadline <= begun:
+            raise NotSent("no time was left for it")
+        if not target.startswith("/"):
+            raise NotSent("its address is none")
+        request = (method, self.origin + quote(target, safe=_AS_IS), [*headers, *self.auth], body)
         exchange = self._idle.pop() if self._idle else Exchange(most=self._most, connect_within=self._connect)
         try:
             with self._deadlines.until(min(deadline, begun + self._connect + self._silence)) as limit:
-                handle = exchange.begin(
-                    method,
-                    self.origin + quote(target, safe=_AS_IS),
-                    [*headers, *self.auth],
-                    body,
-                    heard=lambda: limit.move(min(deadline, clock() + self._silence)),
-                )
-                await self._opened().perform(handle)
+                await self._perform(exchange, request, lambda: limit.move(min(deadline, clock() + self._silence)))
         except (pycurl.error, TimeoutError) as error:
             if not exchange.sent:
                 raise NotSent(_not_sent(error)) from None
@@ -111,14 +110,14 @@ class Transport:
                 raise self._lost(error, exchange, answer) from None
             if clock() < deadline:
                 raise Lost("no answer in time", code="timeout", answer=answer) from None
-            raise Lost(f"no whole answer within {self._deadline:g} s", code="deadline", answer=answer) from None
+            raise Lost(f"no whole answer within {deadline - begun:.3g} s", code="deadline", answer=answer) from None
         else:
             answer = self._heard(exchange, started)
         finally:
             exchange.clear()
+            self._idle.append(exchange)
         if answer is None:
-            raise Lost("the answer is no answer to what was asked", code="unreadable_answer")
-        self._idle.append(exchange)
+            raise Lost("there was no whole answer", code="answer_lost")
         encoding = answer.headers.get("content-encoding")
         if encoding:
             _unpack(answer, encoding, most=self._most)
@@ -128,8 +127,18 @@ class Transport:
         """Give back the connections."""
         self._idle.clear()
         if self._connections is not None:
-            self._connections.close()
-            self._connections = None
+            connections, self._connections = self._connections, None
+            await connections.close()
+
+    async def _perform(self, exchange: Exchange, request: _Request, heard: Callable[[], None]) -> None:
+        connections = self._opened()
+        try:
+            await connections.perform(exchange.begin(*request, heard=heard, is_quiet=connections.is_quiet))
+        except pycurl.error:
+            if not exchange.is_stale:
+                raise
+            # Nothing was sent: the system had closed the connection. Over a new one, then.
+            await connections.perform(exchange.begin(*request, heard=heard, is_quiet=None))
 
     def _opened(self) -> Connections:
         if self._connections is None:
@@ -139,8 +148,9 @@ class Transport:
     def _heard(self, exchange: Exchange, started: float) -> Answer | None:
         if not exchange.status:
             return None
-        body, seconds = b"".join(exchange.parts), time.perf_counter() - started
-        return Answer(exchange.status, exchange.headers, body, seconds, self.now())
+        return Answer(
+            exchange.status, exchange.headers, bytes(exchange.body), time.perf_counter() - started, self.now()
+        )
 
     def _lost(self, error: pycurl.error, exchange: Exchange, answer: Answer | None) -> Lost:
         if exchange.is_too_long:
@@ -152,6 +162,7 @@ class Transport:
         return Lost("the connection was closed before the answer was whole", code="answer_lost")
 
 
+_Request = tuple[str, str, list[tuple[str, str]], bytes]  # method, address, headers, body
 # What libcurl calls an answer it cannot make sense of; 100 is a head that is too large (CURLE_TOO_LARGE).
 _NO_HTTP = frozenset((pycurl.E_UNSUPPORTED_PROTOCOL, pycurl.E_FTP_WEIRD_SERVER_REPLY, 100))
 
@@ -200,5 +211,8 @@ def _is_packed(body: bytes) -> bool:
 
 
 def _ascii(netloc: str) -> str:
-    """A host's name as the wire has it (RFC 3490): libcurl's builds differ in whether they know other letters."""
-    return netloc if netloc.isascii() else netloc.encode("idna").decode()
+    """A host's name as the wire has it (RFC 5891): libcurl's builds differ in whether they know other letters."""
+    if netloc.isascii():
+        return netloc
+    host, colon, port = netloc.partition(":")
+    return idna.encode(host, uts46=True).decode() + colon + port
