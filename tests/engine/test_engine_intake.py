@@ -17,6 +17,9 @@ from erpsync.adapters.protocol import Revision, Told
 from erpsync.config.landscape import Retry
 from erpsync.domain.ownership import decide, differs, whole
 from erpsync.errors import UsageError
+from erpsync.store.checking import verify
+from erpsync.store.lanes import messages_of
+from erpsync.store.reading.events import events_of
 
 DRILL = {"sku": "SKU-1", "name": "Drill", "price": "10", "currency": "USD"}
 
@@ -486,3 +489,53 @@ def test_a_change_leaves_what_was_said_before_as_it_was(make_books):
     assert json.loads(first[0])["price"] == 10_000_000
     assert record(books, "item:SKU-1") == json.loads(second[0])
     books.assert_sound()
+
+
+# Found again -------------------------------------------------------------------------------------------------------
+
+
+def found_from_their_records(books):
+    """Events and messages by record, as ``trace`` finds them."""
+    with books.store.read() as db:
+        ids = [row[0] for row in db.execute("SELECT record_id FROM records")]
+        events = [(record_id, event.event_id) for record_id in ids for event in events_of(db, record_id)]
+        messages = [
+            (record_id, row[0])
+            for record_id in ids
+            for row in db.execute(f"SELECT message_id FROM {messages_of('?1')} ORDER BY 1", (record_id,))
+        ]
+    return events, messages
+
+
+def test_every_event_and_message_is_found_from_its_document_whatever_became_of_it(make_books):
+    books = make_books(kinds=("item", "movement", "stock"))
+    erp, wms = books.systems["erp"], books.systems["wms"]
+    first = erp.send("E-1", "item", **DRILL)
+    books.tell("erp", first, erp.send("E-2", "item", **DRILL | {"price": "12"}))
+    books.tell(
+        "erp", erp.send("E-3", "item", **DRILL | {"price": "12"}), erp.send("E-1", "item", **DRILL | {"price": "9"})
+    )
+    books.tell("wms", wms.send("W-1", "item", **DRILL | {"price": "99"}))
+    books.tell("erp", erp.send("E-4", "item", **DRILL | {"price": "14"}), first)
+    books.tell("erp", erp.send("E-5", "movement", number="M-1", type="pick", sku="SKU-1", location="WH1", quantity=-2))
+    books.tell("erp", erp.send("E-6", "stock", sku="SKU-1", location="WH1", on_hand="7"))
+    (conflicting,) = books.events_with("conflicting")
+    books.apply_kept(conflicting)
+    books.tell("erp", erp.send("E-7", "item", **DRILL | {"price": "15"}))
+    events, messages = found_from_their_records(books)
+    assert len(events) == 8
+    assert events == books.rows("SELECT record_id, event_id FROM events ORDER BY 1, 2")
+    assert len(messages) >= 6
+    assert messages == books.rows("SELECT record_id, message_id FROM messages ORDER BY 1, 2")
+    books.assert_sound()
+
+
+def test_an_event_that_is_not_found_from_its_document_any_more_is_a_damage(make_books):
+    books = make_books(kinds=("item",))
+    erp = books.systems["erp"]
+    books.tell("erp", erp.send("E-1", "item", **DRILL), erp.send("E-2", "item", **DRILL | {"price": "12"}))
+    books.store.writer.call(lambda db: db.execute("UPDATE records SET newest_id = 1"))
+    with books.store.read() as db:
+        found = [problem.text for problem in verify(db)]
+    books.store.writer.call(lambda db: db.execute("UPDATE records SET newest_id = 2"))
+    assert found == ["event 2 changed its record, but is not found from there"]
