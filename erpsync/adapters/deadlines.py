@@ -10,7 +10,7 @@ import asyncio
 import math
 from types import TracebackType
 
-_NEARLY = 0.001  # seconds; a timer may fire a little before its moment
+NEARLY = 0.001  # seconds; a timer may fire a little before its moment
 
 
 class Deadlines:
@@ -51,7 +51,7 @@ class Deadlines:
 
     def _sweep(self) -> None:
         self._timer, self._fires = None, math.inf
-        now = asyncio.get_running_loop().time() + _NEARLY
+        now = asyncio.get_running_loop().time() + NEARLY
         for limit in [limit for limit in self._inside if limit.moment <= now]:
             self._inside.discard(limit)
             limit.expire()

@@ -6,7 +6,8 @@ import asyncio
 import gc
 import socket
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -334,35 +335,33 @@ def test_a_connection_that_lay_idle_is_not_trusted_any_more() -> None:
     assert wire.connections == 2
 
 
-def test_a_host_that_takes_no_connection_is_not_reached_in_time_and_nothing_was_sent() -> None:
-    with socket.socket() as full:  # whoever listens with a full line answers nobody
+@contextmanager
+def nobody_answers() -> Iterator[str]:
+    """The address of a host that takes no connection: its line is full."""
+    with socket.socket() as full, socket.socket() as first, socket.socket() as second:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
-        with socket.socket() as first, socket.socket() as second:
-            for waiting in (first, second):
-                waiting.setblocking(False)
-                waiting.connect_ex(full.getsockname())
-            begun = time.perf_counter()
-            url = f"http://127.0.0.1:{full.getsockname()[1]}"
-            error, _ = calling(post(), url=url, timeout=timedelta(seconds=0.3), deadline=timedelta(seconds=0.5))
+        for waiting in (first, second):
+            waiting.setblocking(False)
+            waiting.connect_ex(full.getsockname())
+        yield f"http://127.0.0.1:{full.getsockname()[1]}"
+
+
+def test_a_host_that_takes_no_connection_is_not_reached_in_time_and_nothing_was_sent() -> None:
+    with nobody_answers() as url:
+        begun = time.perf_counter()
+        error, _ = calling(post(), url=url, timeout=timedelta(seconds=0.3), deadline=timedelta(seconds=0.5))
     assert (type(error), str(error)) == (NotSent, "no connection in time")
     assert time.perf_counter() - begun < 3
 
 
 def test_a_deadline_that_others_share_ends_a_wait_for_a_connection_with_nothing_sent() -> None:
-    with socket.socket() as full:
-        full.bind(("127.0.0.1", 0))
-        full.listen(0)
-        with socket.socket() as first, socket.socket() as second:
-            for waiting in (first, second):
-                waiting.setblocking(False)
-                waiting.connect_ex(full.getsockname())
+    async def soon(transport: Transport) -> Answer:
+        until = asyncio.get_running_loop().time() + 0.2
+        return await transport.call("POST", "/items", JSON, b"{}", until=until)
 
-            async def soon(transport: Transport) -> Answer:
-                until = asyncio.get_running_loop().time() + 0.2
-                return await transport.call("POST", "/items", JSON, b"{}", until=until)
-
-            error, _ = calling(soon, url=f"http://127.0.0.1:{full.getsockname()[1]}")
+    with nobody_answers() as url:
+        error, _ = calling(soon, url=url)
     assert isinstance(error, NotSent)
 
 

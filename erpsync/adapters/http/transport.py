@@ -17,7 +17,7 @@ from urllib.parse import quote, urlsplit
 import idna
 import pycurl
 
-from erpsync.adapters.deadlines import Deadlines
+from erpsync.adapters.deadlines import NEARLY, Deadlines
 from erpsync.adapters.http.connections import Connections
 from erpsync.adapters.http.exchange import Exchange
 from erpsync.config.landscape import Limits
@@ -108,7 +108,7 @@ class Transport:
             answer = self._heard(exchange, started)
             if isinstance(error, pycurl.error):
                 raise self._lost(error, exchange, answer) from None
-            if clock() < deadline:
+            if clock() + NEARLY < deadline:
                 raise Lost("no answer in time", code="timeout", answer=answer) from None
             raise Lost(f"no whole answer within {deadline - begun:.3g} s", code="deadline", answer=answer) from None
         else:
