@@ -149,7 +149,7 @@ async def _route(context: Context, route: Route, mark: results.Mark) -> list[Dry
         claimed = load_claimed(db, [message_id for message_id, state, _ in offered if state == "ready"])
         keys = {key for message in claimed for key in parent_keys(message, route)}
         there = xrefs.far_ids_of_keys(db, context.routes.company_id, route.target_id, keys)
-        coming = results.keys_on_their_way(db, route.target_id, keys)
+        coming = results.keys_on_their_way(db, context.routes.company_id, route.target_id, keys)
     parents = {**dict.fromkeys(coming, "new"), **there}
     room = asyncio.Semaphore(context.system(route.target).limits.concurrency)
 

@@ -14,7 +14,7 @@ from typing import Any
 from erpsync.store import audit, identity, migrations, payloads
 from erpsync.store.connection import SQLITE_VERSION, Connection, DatabaseError, moment, sqlite_is_sound, unsound_advice
 from erpsync.store.lanes import RECORD_OF_LANE, TARGET_OF_LANE
-from erpsync.store.schema import OPEN
+from erpsync.store.schema import place
 
 _MOST_LINES = 100
 # References that the schema leaves free, for what each check of them costs every row: table, column, and whom it names.
@@ -52,7 +52,9 @@ def info(db: Connection, path: Path) -> dict[str, Any]:
     """What there is: sizes in bytes, moments as datetimes, ``tables`` with their numbers of rows."""
     found = identity.read_identity(db)
     created = db.execute("SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'created_at'").fetchone()
-    oldest_open = db.execute(f"SELECT min(accepted_at) FROM messages WHERE state {OPEN}").fetchone()
+    oldest_open = db.execute(
+        f"SELECT min(accepted_at) FROM messages INDEXED BY messages_lane WHERE {place()} = 1"
+    ).fetchone()
     return {
         "path": str(path),
         "size": _size(path),
@@ -124,18 +126,36 @@ def _references(db: Connection) -> Iterator[Problem]:
             f"AND NOT EXISTS (SELECT 1 FROM {parent} p WHERE p.{_KEYS[parent]} = t.{column})",
         ):
             yield Problem("references", f"{table} row {number} names a row of {parent} that does not exist")
-    for (event_id,) in _few(
-        db,
-        "SELECT event_id FROM events WHERE previous_id IS NOT NULL AND event_id NOT IN (SELECT newest_id FROM records "
-        "UNION ALL SELECT previous_id FROM events WHERE previous_id > 0)",
-    ):
-        yield Problem("references", f"event {event_id} changed its record, but is not found from there")
+    yield from _chains(db)
     for (message_id,) in _few(
         db,
         "SELECT message_id FROM messages m WHERE pinned_id IS NOT NULL AND NOT EXISTS "
         "(SELECT 1 FROM attempts a WHERE a.attempt_id = m.pinned_id AND a.message_id = m.message_id)",
     ):
         yield Problem("references", f"message {message_id} is pinned to an attempt that does not exist")
+
+
+def _chains(db: Connection) -> Iterator[Problem]:
+    """From each record its newest event is found, and from each event that changed it the one before, down to the first."""
+    for key, event_id in _few(
+        db,
+        "SELECT r.kind || ':' || r.number, r.newest_id FROM records r LEFT JOIN events e ON e.event_id = r.newest_id "
+        "WHERE r.newest_id > 0 AND (e.record_id IS NOT r.record_id OR e.previous_id IS NULL)",
+    ):
+        yield Problem("references", f"{key} names event {event_id} as its newest, which did not change it")
+    for event_id, before in _few(
+        db,
+        "SELECT e.event_id, e.previous_id FROM events e LEFT JOIN events p ON p.event_id = e.previous_id WHERE e.previous_id > 0 "
+        "AND (p.record_id IS NOT e.record_id OR p.previous_id IS NULL OR e.previous_id >= e.event_id)",
+    ):
+        yield Problem("references", f"event {event_id} names event {before} before it, which did not change its record")
+    for event_id, key in _few(
+        db,
+        "SELECT e.event_id, (SELECT kind || ':' || number FROM records r WHERE r.record_id = e.record_id) FROM events e "
+        "WHERE previous_id IS NOT NULL AND event_id NOT IN (SELECT newest_id FROM records "
+        "UNION ALL SELECT previous_id FROM events WHERE previous_id > 0)",
+    ):
+        yield Problem("references", f"event {event_id} changed {key}, but is not found from there")
 
 
 def _lanes(db: Connection) -> Iterator[Problem]:
@@ -145,7 +165,7 @@ def _lanes(db: Connection) -> Iterator[Problem]:
         f"SELECT (SELECT name FROM systems WHERE system_id = {TARGET_OF_LANE}) || ', ' || "
         f"(SELECT kind || ':' || number FROM records WHERE record_id = {RECORD_OF_LANE}), "
         "min(message_id), sum(is_head), min(CASE WHEN is_head = 1 THEN message_id END) "
-        f"FROM messages m WHERE state {OPEN} GROUP BY lane_id HAVING sum(is_head) <> 1 "
+        f"FROM messages m WHERE {place('m.')} = 1 GROUP BY lane_id HAVING sum(is_head) <> 1 "
         "OR min(CASE WHEN is_head = 1 THEN message_id END) <> min(message_id)",
     ):
         if heads == 1:

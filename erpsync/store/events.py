@@ -23,7 +23,7 @@ WAITING_FOR_SETTLEMENT = (
 class EventRow:
     """One event to be logged. Times in milliseconds; ``raw_id`` and ``canonical_id`` point at payloads.
 
-    ``previous_id``: it changed its record, as this event did before it (0: none); None where it changed nothing.
+    ``previous_id``: it changes its record, as that event did before it (0: none); None where it changes nothing.
     """
 
     event_id: int

@@ -10,7 +10,7 @@ from collections.abc import Collection
 
 from erpsync.store.connection import Connection
 from erpsync.store.rows import among, insert_numbered
-from erpsync.store.tables_queue import ELSEWHERE, OPEN, SYSTEM_BITS
+from erpsync.store.tables_queue import ELSEWHERE, OPEN, SYSTEM_BITS, place
 
 # In SQL, of a message ``m``.
 RECORD_OF_LANE = f"(m.lane_id >> {SYSTEM_BITS})"
@@ -20,8 +20,8 @@ TARGET_OF_LANE = f"(m.lane_id & {(1 << SYSTEM_BITS) - 1})"
 def messages_of(record: str) -> str:
     """SQL for the ids of all messages of a record (itself a parameter or column): under its own key or another."""
     return (
-        f"(SELECT message_id FROM messages WHERE lane_id >= {record} << {SYSTEM_BITS} "
-        f"AND lane_id < {record} + 1 << {SYSTEM_BITS} AND record_id = {record} UNION ALL "
+        f"(SELECT message_id FROM messages WHERE lane_id IN (SELECT {record} << {SYSTEM_BITS} | system_id FROM systems) "
+        f"AND {place()} IN (0, 1) AND record_id = {record} UNION ALL "
         f"SELECT message_id FROM messages WHERE record_id = {record} AND {ELSEWHERE})"
     )
 
@@ -29,7 +29,7 @@ def messages_of(record: str) -> str:
 def open_messages_of(record: str, target: str) -> str:
     """SQL for the ids of the unfinished messages of a record on their way to a target (parameters or columns)."""
     return (
-        f"(SELECT message_id FROM messages WHERE lane_id = {record} << {SYSTEM_BITS} | {target} AND (state {OPEN}) = 1 "
+        f"(SELECT message_id FROM messages WHERE lane_id = {record} << {SYSTEM_BITS} | {target} AND {place()} = 1 "
         f"AND record_id = {record} UNION ALL SELECT message_id FROM messages "
         f"WHERE record_id = {record} AND {ELSEWHERE} AND target_id = {target} AND state {OPEN})"
     )

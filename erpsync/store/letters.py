@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from erpsync.store.connection import Connection
-from erpsync.store.schema import OPEN
+from erpsync.store.schema import place
 
 
 def followers(db: Connection, lane_id: int, message_id: int) -> list[int]:
     """The unfinished messages that wait behind one in its lane, in order."""
     rows = db.execute(
-        f"SELECT message_id FROM messages WHERE lane_id = ? AND (state {OPEN}) = 1 AND message_id > ? ORDER BY message_id",
+        f"SELECT message_id FROM messages WHERE lane_id = ? AND {place()} = 1 AND message_id > ? ORDER BY message_id",
         (lane_id, message_id),
     )
     return [int(row[0]) for row in rows]

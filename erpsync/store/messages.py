@@ -15,12 +15,12 @@ from erpsync.store import cases
 from erpsync.store.connection import Connection
 from erpsync.store.lanes import open_messages_of
 from erpsync.store.rows import listed
-from erpsync.store.schema import OPEN
+from erpsync.store.schema import place
 from erpsync.store.totals import Tally
 
 PROMOTE = (
     "UPDATE OR FAIL messages SET is_head = 1 WHERE is_head = 0 AND message_id IN (SELECT (SELECT m.message_id FROM messages m "
-    f"WHERE m.lane_id = j.value AND (m.state {OPEN}) = 1 ORDER BY m.message_id LIMIT 1) FROM json_each(?) j)"
+    f"WHERE m.lane_id = j.value AND {place('m.')} = 1 ORDER BY m.message_id LIMIT 1) FROM json_each(?) j)"
 )
 
 
@@ -99,7 +99,9 @@ def shift(
         currency=standing.currency,
     )
     if standing.state == State.SKIPPED or finished:
-        db.execute("UPDATE messages SET is_head = 0 WHERE lane_id = ? AND is_head = 1", (standing.lane_id,))
+        db.execute(
+            f"UPDATE messages SET is_head = 0 WHERE lane_id = ? AND {place()} = 1 AND is_head = 1", (standing.lane_id,)
+        )
         promote(db, [standing.lane_id])
 
 

@@ -15,16 +15,16 @@ from erpsync.store import cases
 from erpsync.store.before import NEXT_MESSAGE
 from erpsync.store.connection import Connection
 from erpsync.store.rows import insert_rows, listed, write_rows
-from erpsync.store.schema import OPEN
+from erpsync.store.schema import place
 from erpsync.store.totals import Tally
 
 OPEN_OF_LANES = (
     "SELECT lane_id, message_id, record_id, target_id, flow_id, state, stake, currency, is_head, pinned_id IS NOT NULL FROM messages "
-    f"INDEXED BY messages_lane WHERE (state {OPEN}) = 1 AND lane_id IN (SELECT value FROM json_each(?)) ORDER BY lane_id, message_id"
+    f"INDEXED BY messages_lane WHERE {place()} = 1 AND lane_id IN (SELECT value FROM json_each(?)) ORDER BY lane_id, message_id"
 )
 TAKEN_LANES = (  # a long line is not read for what only joins it
     "SELECT value FROM json_each(?) WHERE EXISTS "
-    f"(SELECT 1 FROM messages INDEXED BY messages_lane WHERE (state {OPEN}) = 1 AND lane_id = value)"
+    f"(SELECT 1 FROM messages INDEXED BY messages_lane WHERE {place()} = 1 AND lane_id = value)"
 )
 
 

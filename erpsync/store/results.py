@@ -81,12 +81,13 @@ def offered_since(db: Connection, flow_id: int, target_id: int, *, since: Mark) 
     return [(int(message_id), str(state), str(key)) for message_id, state, key in rows]
 
 
-def keys_on_their_way(db: Connection, target_id: int, keys: Collection[str]) -> set[str]:
-    """Which of these documents have a message to a target that is not finished."""
+def keys_on_their_way(db: Connection, company_id: int, target_id: int, keys: Collection[str]) -> set[str]:
+    """Which of these documents of a company have a message to a target that is not finished."""
     rows = db.execute(
-        "SELECT DISTINCT j.value FROM json_each(?1) j JOIN records r ON r.kind = substr(j.value, 1, instr(j.value, ':') - 1) "
+        "SELECT DISTINCT j.value FROM json_each(?1) j CROSS JOIN records r ON r.company_id = ?3 "
+        "AND r.kind = substr(j.value, 1, instr(j.value, ':') - 1) "
         "AND r.number = substr(j.value, instr(j.value, ':') + 1) "
         f"WHERE EXISTS {open_messages_of('r.record_id', '?2')}",
-        (json.dumps(list(keys)), target_id),
+        (json.dumps(list(keys)), target_id, company_id),
     )
     return {str(row[0]) for row in rows}

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from erpsync.store.lanes import RECORD_OF_LANE
 from erpsync.store.tables_books import BOOKS, KEPT_BACK
-from erpsync.store.tables_queue import DUE, LATE, OPEN, QUEUE
+from erpsync.store.tables_queue import DUE, LATE, OPEN, QUEUE, place
 
-__all__ = ["DUE", "FIRST", "KEPT_BACK", "LATE", "OPEN"]
+__all__ = ["DUE", "FIRST", "KEPT_BACK", "LATE", "OPEN", "place"]
 
 _NAMES: tuple[str, ...] = (
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",

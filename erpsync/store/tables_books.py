@@ -15,7 +15,7 @@ BOOKS: tuple[str, ...] = (
     # a page of it somewhere in the middle, and in a large store that page would have to be read first.
     """CREATE TABLE payloads (payload_id INTEGER PRIMARY KEY, hash BLOB NOT NULL, content BLOB NOT NULL) STRICT""",
     # ``content_id``: its fields, flat, as JSON; NULL where there are none. ``origins``: by field who set it and when,
-    # [system, milliseconds]; the entry "" is that of all fields not named. ``newest_id``: where the chain of its events begins.
+    # [system, milliseconds]; the entry "" is that of all fields not named. ``newest_id``: see events.
     """CREATE TABLE records (
         record_id INTEGER PRIMARY KEY,
         company_id INTEGER NOT NULL,
@@ -52,8 +52,9 @@ BOOKS: tuple[str, ...] = (
         PRIMARY KEY (system_id, record_id),
         UNIQUE (company_id, system_id, kind, far_id)
     ) STRICT, WITHOUT ROWID""",
-    # ``previous_id``: an event that changed its record names the one that did so before it (0: none); the record, which is written
-    # with it, names the newest. So a record's events are found without an index that all of them would be written into.
+    # ``previous_id``: an event that changed its record as it was logged names the one that did so before it (0: none); the record,
+    # which is written with it, names the newest. So these are found without an index that all of them would be written into; the
+    # others (that changed nothing, or were brought back later) stand in events_aside.
     """CREATE TABLE events (
         event_id INTEGER PRIMARY KEY,
         company_id INTEGER NOT NULL,

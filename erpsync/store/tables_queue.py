@@ -18,6 +18,15 @@ SYSTEM_BITS = 16  # of a lane's id; the rest is the record of its key (``lanes``
 ELSEWHERE = f"record_id <> lane_id >> {SYSTEM_BITS}"  # a message that queues under another key than its record's
 LATE = "state = 'ready' AND (is_head = 0 OR due_at <> accepted_at)"
 
+
+def place(m: str = "") -> str:
+    """SQL for how a message (its alias with the dot, or none) stands in its lane.
+
+    1 unfinished; 0 finished; 2 finished, and of another record than the lane's key.
+    """
+    return f"(CASE WHEN {m}state {OPEN} THEN 1 WHEN {m}record_id <> {m}lane_id >> {SYSTEM_BITS} THEN 2 ELSE 0 END)"
+
+
 _MOVES_ALLOWED = " OR ".join(
     f"(OLD.state = '{before}' AND {_is_one_of('NEW.state', afters)})" for before, afters in MOVES.items() if afters
 )
@@ -56,7 +65,7 @@ QUEUE: tuple[str, ...] = (
         CHECK (pinned_id IS NULL OR {_is_one_of("state", (State.READY, State.LEASED, State.UNKNOWN))})
     ) STRICT""",
     # Every message by its lane, the unfinished ones apart; and so by its record, but for those that queue under another key.
-    f"CREATE INDEX messages_lane ON messages (lane_id, (state {OPEN}))",
+    f"CREATE INDEX messages_lane ON messages (lane_id, {place()})",
     f"CREATE INDEX messages_elsewhere ON messages (record_id) WHERE {ELSEWHERE}",
     f"CREATE INDEX messages_due ON messages (target_id, flow_id, due_at) WHERE is_head = 1 AND state {DUE}",
     "CREATE INDEX messages_settling ON messages (target_id, due_at) WHERE is_head = 1 AND state = 'unknown'",

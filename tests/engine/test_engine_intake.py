@@ -497,7 +497,7 @@ def test_a_change_leaves_what_was_said_before_as_it_was(make_books):
 def found_from_their_records(books):
     """Events and messages by record, as ``trace`` finds them."""
     with books.store.read() as db:
-        ids = [row[0] for row in db.execute("SELECT record_id FROM records")]
+        ids = [row[0] for row in db.execute("SELECT record_id FROM records ORDER BY 1")]
         events = [(record_id, event.event_id) for record_id in ids for event in events_of(db, record_id)]
         messages = [
             (record_id, row[0])
@@ -530,12 +530,39 @@ def test_every_event_and_message_is_found_from_its_document_whatever_became_of_i
     books.assert_sound()
 
 
-def test_an_event_that_is_not_found_from_its_document_any_more_is_a_damage(make_books):
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        ("UPDATE records SET newest_id = 1", ["event 2 changed item:SKU-1, but is not found from there"]),
+        (
+            "UPDATE records SET newest_id = 9",
+            ["item:SKU-1 names event 9 as its newest, which did not change it", "event 2 "],
+        ),
+        ("UPDATE events SET previous_id = 2 WHERE event_id = 1", ["event 1 names event 2 before it"]),
+        (
+            "UPDATE events SET previous_id = 9 WHERE event_id = 2",
+            ["event 2 names event 9 before it", "event 1 changed"],
+        ),
+        (
+            "UPDATE records SET newest_id = 0; UPDATE events SET previous_id = 2 WHERE event_id = 1",
+            ["event 1 names event 2 before it"],
+        ),
+    ],
+)
+def test_events_that_are_not_found_from_their_document_any_more_are_a_damage(make_books, damage, said):
     books = make_books(kinds=("item",))
     erp = books.systems["erp"]
     books.tell("erp", erp.send("E-1", "item", **DRILL), erp.send("E-2", "item", **DRILL | {"price": "12"}))
-    books.store.writer.call(lambda db: db.execute("UPDATE records SET newest_id = 1"))
+
+    def write(statements):
+        books.store.writer.call(lambda db: [db.execute(one) for one in statements.split(";")])
+
+    write(damage)
     with books.store.read() as db:
         found = [problem.text for problem in verify(db)]
-    books.store.writer.call(lambda db: db.execute("UPDATE records SET newest_id = 2"))
-    assert found == ["event 2 changed its record, but is not found from there"]
+    write(
+        "UPDATE records SET newest_id = 2; UPDATE events SET previous_id = 0 WHERE event_id = 1; "
+        "UPDATE events SET previous_id = 1 WHERE event_id = 2"
+    )
+    assert len(found) == len(said)
+    assert all(text.startswith(begin) for text, begin in zip(found, said, strict=True))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from erpsync.domain.messages import Once, Reason, State
-from erpsync.store import books, cases, claims, events, messages, offers, totals, xrefs
+from erpsync.store import books, cases, claims, events, messages, offers, results, totals, xrefs
 from erpsync.store.before import before_page
 from erpsync.store.claimed import load_claimed
 from erpsync.store.claims import Share, Wanted
@@ -112,6 +112,18 @@ ACTS: dict[str, tuple[tuple[Act, ...], Act, tuple[str, ...]]] = {
         ("waits_on (target_id=? AND reason=? AND waits_on=?)",),
     ),
     "open tries of records": ((), lambda db: messages.open_tries(db, 2, [1]), ON_ITS_WAY),
+    "what is on its way of keys": (
+        (),
+        lambda db: results.keys_on_their_way(db, 1, 2, ["item:SKU-1"]),
+        (NUMBERED, *ON_ITS_WAY),
+    ),
+    "a message that a person finishes": (
+        (OFFERED,),
+        lambda db: messages.shift(
+            db, messages.standings(db, 1, [1])[1], State.SKIPPED, Tally(1), now=NOW, reason=Reason.DISCARDED
+        ),
+        ("messages_lane (lane_id=? AND <expr>=?)",),
+    ),
     "what is on its way of a record": ((), lambda db: messages.has_open_message(db, 2, 1), ON_ITS_WAY),
     "totals": ((), lambda db: totals.counts(db, 1), ("PRIMARY KEY",)),
     "how much waits for a system": ((), lambda db: messages.waiting_for(db, 1, 2), ("PRIMARY KEY",)),

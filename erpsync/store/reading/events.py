@@ -64,7 +64,7 @@ _TABLES = (
     """events e CROSS JOIN systems s ON s.system_id = e.system_id LEFT JOIN records r ON r.record_id = e.record_id"""
 )
 
-# Those that changed it, from the newest to the one before, and those that did not.
+# Those that changed it as they were logged, from the newest to the one before, and all others.
 _OF_RECORD = """WITH RECURSIVE changing (event_id) AS (
         SELECT newest_id FROM records WHERE record_id = ?1
         UNION SELECT e.previous_id FROM changing c CROSS JOIN events e ON e.event_id = c.event_id

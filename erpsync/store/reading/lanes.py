@@ -10,7 +10,7 @@ from erpsync.store.lanes import lane_id
 from erpsync.store.reading.line import Line, line_behind, members_behind
 from erpsync.store.reading.messages import COLUMNS, TABLES, MessageRow, message_row, with_waits
 from erpsync.store.reading.selecting import company_id
-from erpsync.store.schema import OPEN
+from erpsync.store.schema import place
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def lane(db: Connection, company: str, system: str, lane_key: str, *, limit: int
             hint=f"what goes there: erpsync messages list --where 'system = {system}'",
         )
     first = db.execute(
-        f"SELECT {COLUMNS} FROM {TABLES} WHERE m.lane_id = ? AND (m.state {OPEN}) = 1 ORDER BY m.message_id LIMIT 1",
+        f"SELECT {COLUMNS} FROM {TABLES} WHERE m.lane_id = ? AND {place('m.')} = 1 ORDER BY m.message_id LIMIT 1",
         (lane_id(record[0], target[0]),),
     ).fetchone()
     if first is None:

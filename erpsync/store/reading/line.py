@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from erpsync.store.connection import Connection
 from erpsync.store.reading.messages import COLUMNS, TABLES, MessageRow, message_row, with_waits
-from erpsync.store.schema import OPEN
+from erpsync.store.schema import place
 
 MOST = 10_000
 
@@ -20,7 +20,7 @@ MOST = 10_000
 _BEHIND = f"""WITH RECURSIVE behind (id) AS (
         SELECT value FROM json_each(?)
         UNION
-        SELECT (SELECT min(n.message_id) FROM messages n WHERE n.lane_id = h.lane_id AND (n.state {OPEN}) = 1
+        SELECT (SELECT min(n.message_id) FROM messages n WHERE n.lane_id = h.lane_id AND {place("n.")} = 1
             AND n.message_id > h.message_id)
         FROM behind b JOIN messages h ON h.message_id = b.id
         UNION
