@@ -28,7 +28,7 @@ _STRIDE = 1000
 
 # Numbers that are not given twice as long as pruning keeps the last row; each is one step down an index.
 _MARK_SECONDS = 0.05
-_DONE = "SELECT (SELECT max(attempt_id) FROM attempts), (SELECT max(seq) FROM audit WHERE chain = 'main')"
+_ACTS = ("attempts", "audit")  # tries, and what people and the engine did
 _PROGRESS = """SELECT (SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'opens')
     + ifnull((SELECT max(event_id) FROM events), 0) + ifnull((SELECT max(message_id) FROM messages), 0)
     + ifnull((SELECT max(attempt_id) FROM attempts), 0)
@@ -193,24 +193,31 @@ class Marking:
     Nothing leaves under a key that was not put on record first, so what a backup would send again is never behind the mark.
     """
 
-    def __init__(self, identity: Identity, sidecar: Sidecar) -> None:
+    def __init__(self, identity: Identity, sidecar: Sidecar, db: Connection) -> None:
+        """``db`` is the connection that writes: it tells of tries and acts as they are written (triggers of its own)."""
         self._identity = identity
         self._sidecar = sidecar
-        self._marked: object = None
-        self._coming: tuple[object, int] | None = None
+        self._acted = True
+        self._coming: int | None = None
         self._due = 0.0
+        db.create_function("erpsync_acted", 0, self._act)
+        for table in _ACTS:
+            db.execute(
+                f"CREATE TEMP TRIGGER acted_{table} AFTER INSERT ON main.{table} BEGIN SELECT erpsync_acted(); END"
+            )
 
     def look(self, db: Connection) -> None:
         """Before each COMMIT, inside its transaction: how far the store will have come, where that is to be marked."""
-        done = db.execute(_DONE).fetchone()
-        self._coming = (done, progress(db)) if done != self._marked or time.monotonic() >= self._due else None
+        self._coming = progress(db) if self._acted or time.monotonic() >= self._due else None
 
     def __call__(self) -> None:
         """After the COMMIT, before anyone is told of it. Raises OSError."""
         if self._coming is not None:
-            done, came_to = self._coming
-            self._sidecar.write(self._identity.store_id, self._identity.epoch, came_to)
-            self._marked, self._due = done, time.monotonic() + _MARK_SECONDS
+            self._sidecar.write(self._identity.store_id, self._identity.epoch, self._coming)
+            self._acted, self._due = False, time.monotonic() + _MARK_SECONDS
+
+    def _act(self) -> None:
+        self._acted = True  # also where the transaction is then rolled back: marked once more, no harm is done
 
 
 def progress(db: Connection) -> int:

@@ -165,7 +165,7 @@ class Store:
         if self._closed:
             raise self._is_closed()
         found, sidecar = self._identity, self._sidecar
-        marking = identity.Marking(found, sidecar)
+        marking = identity.Marking(found, sidecar, self._db)
 
         def check(db: Connection) -> None:
             self._refuse_moved()
