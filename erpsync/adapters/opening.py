@@ -22,7 +22,7 @@ def open_adapter(
     """
     match system.adapter:
         case "http":
-            from erpsync.adapters.http.adapter import HttpAdapter  # noqa: PLC0415  (loads aiohttp)
+            from erpsync.adapters.http.adapter import HttpAdapter  # noqa: PLC0415  (loads libcurl)
 
             return HttpAdapter(system, secret=secret, currency=currency, now=now, company_zone=company_zone)
         case "files":
@@ -30,7 +30,7 @@ def open_adapter(
 
             return FilesAdapter(system, currency=currency, now=now)
         case "tryton":
-            from erpsync.adapters.tryton import TrytonAdapter  # noqa: PLC0415  (loads aiohttp)
+            from erpsync.adapters.tryton import TrytonAdapter  # noqa: PLC0415  (loads libcurl)
 
             return TrytonAdapter(system, secret=secret, currency=currency, now=now)
     raise LandscapeError(

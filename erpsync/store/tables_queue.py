@@ -15,8 +15,14 @@ def _is_one_of(column: str, values: Iterable[str]) -> str:
 OPEN = "NOT IN ('done', 'skipped')"
 DUE = "IN ('ready', 'leased')"
 SYSTEM_BITS = 16  # of a lane's id; the rest is the record of its key (``lanes``)
-ELSEWHERE = f"record_id <> lane_id >> {SYSTEM_BITS}"  # a message that queues under another key than its record's
 LATE = "state = 'ready' AND (is_head = 0 OR due_at <> accepted_at)"
+
+
+def _elsewhere(m: str = "") -> str:
+    return f"{m}record_id <> {m}lane_id >> {SYSTEM_BITS}"
+
+
+ELSEWHERE = _elsewhere()  # a message that queues under another key than its record's
 
 
 def place(m: str = "") -> str:
@@ -24,7 +30,7 @@ def place(m: str = "") -> str:
 
     1 unfinished; 0 finished; 2 finished, and of another record than the lane's key.
     """
-    return f"(CASE WHEN {m}state {OPEN} THEN 1 WHEN {m}record_id <> {m}lane_id >> {SYSTEM_BITS} THEN 2 ELSE 0 END)"
+    return f"(CASE WHEN {m}state {OPEN} THEN 1 WHEN {_elsewhere(m)} THEN 2 ELSE 0 END)"
 
 
 _MOVES_ALLOWED = " OR ".join(

@@ -328,7 +328,7 @@ def test_a_connection_that_lay_idle_is_not_trusted_any_more() -> None:
 
     async def after_a_while(transport: Transport) -> None:
         await transport.call("GET", "/items", JSON)
-        await asyncio.sleep(2.1)
+        await asyncio.sleep(1.4)  # before what nobody uses is given back
         await transport.call("POST", "/items", JSON, b"{}")
 
     _, wire = calling(after_a_while, respond(200, b"[]"))
