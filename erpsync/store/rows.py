@@ -71,7 +71,7 @@ def _execute(db: Connection, text: str, block: Sequence[Sequence[object]]) -> Cu
 
 def _blocks(rows: Sequence[Sequence[object]]) -> Iterable[Sequence[Sequence[object]]]:
     there = len(rows)
-    if there <= _FEW and there != 3:
+    if there <= _FEW:
         return (rows,) if there else ()
     blocks, start = [], 0
     while there:

@@ -11,7 +11,9 @@ from erpsync.store.lanes import RECORD_OF_LANE
 from erpsync.store.tables_books import BOOKS, KEPT_BACK
 from erpsync.store.tables_queue import DUE, LATE, OPEN, QUEUE, place
 
-__all__ = ["DUE", "FIRST", "KEPT_BACK", "LATE", "OPEN", "place"]
+__all__ = ["DUE", "FIRST", "KEPT_BACK", "LATE", "NEVER", "OPEN", "place"]
+
+NEVER = 2**31 - 1  # a minute
 
 _NAMES: tuple[str, ...] = (
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
@@ -62,35 +64,24 @@ _CASES: tuple[str, ...] = (
         full_read_at INTEGER,
         PRIMARY KEY (company_id, system_id, kind)
     ) STRICT, WITHOUT ROWID""",
-    # Deltas, folded when read: what status and the TUI show costs the same at any size.
-    """CREATE TABLE totals (
-        company_id INTEGER NOT NULL,
-        flow_id INTEGER NOT NULL,
-        target_id INTEGER NOT NULL,
-        state TEXT NOT NULL,
-        currency TEXT NOT NULL,
-        n INTEGER NOT NULL,
-        stake INTEGER NOT NULL,
-        PRIMARY KEY (company_id, flow_id, target_id, state, currency)
-    ) STRICT, WITHOUT ROWID""",
-    """CREATE TABLE buckets (
+    # What is counted as it happens (``totals``): a commit adds to all of it with one statement, on one page where that suffices.
+    # Messages by state stand in the minute that never comes, before what was done in the newest one. ``part`` and ``amount`` are
+    # a currency and the stake in its minor units, or a bound in milliseconds and microseconds.
+    """CREATE TABLE counts (
         minute INTEGER NOT NULL,
         company_id INTEGER NOT NULL,
         flow_id INTEGER NOT NULL,
         system_id INTEGER NOT NULL,
-        outcome TEXT NOT NULL,
+        what TEXT NOT NULL,
+        part TEXT NOT NULL,
         n INTEGER NOT NULL,
-        took_us INTEGER NOT NULL,
-        ms_10 INTEGER NOT NULL DEFAULT 0,
-        ms_30 INTEGER NOT NULL DEFAULT 0,
-        ms_100 INTEGER NOT NULL DEFAULT 0,
-        ms_300 INTEGER NOT NULL DEFAULT 0,
-        ms_1000 INTEGER NOT NULL DEFAULT 0,
-        ms_3000 INTEGER NOT NULL DEFAULT 0,
-        ms_10000 INTEGER NOT NULL DEFAULT 0,
-        ms_more INTEGER NOT NULL DEFAULT 0,
-        PRIMARY KEY (minute, company_id, flow_id, system_id, outcome)
+        amount INTEGER NOT NULL,
+        PRIMARY KEY (minute DESC, company_id, flow_id, system_id, what, part)
     ) STRICT, WITHOUT ROWID""",
+    f"""CREATE VIEW totals AS SELECT company_id, flow_id, system_id AS target_id, what AS state, part AS currency, n,
+        amount AS stake FROM counts WHERE minute = {NEVER}""",
+    f"""CREATE VIEW buckets AS SELECT minute, company_id, flow_id, system_id, what AS outcome, part AS within_ms, n,
+        amount AS took_us FROM counts WHERE minute < {NEVER}""",
     """CREATE TABLE exceptions (
         exception_id INTEGER PRIMARY KEY,
         company_id INTEGER NOT NULL REFERENCES companies,

@@ -10,16 +10,14 @@ from collections import defaultdict
 
 from erpsync.store.connection import Connection
 from erpsync.store.rows import insert_rows
+from erpsync.store.schema import NEVER
 
 _EDGES_US = (10_000, 30_000, 100_000, 300_000, 1_000_000, 3_000_000, 10_000_000)
-_COLUMNS = ("ms_10", "ms_30", "ms_100", "ms_300", "ms_1000", "ms_3000", "ms_10000", "ms_more")
+WITHIN_MS = (*(str(us // 1000) for us in _EDGES_US), "more")
+"""What a call's time is counted under: the first of these bounds that it stayed within."""
 
-_TOTALS = "totals (company_id, flow_id, target_id, state, currency, n, stake)"
-_TOTALS_ADD = "ON CONFLICT DO UPDATE SET n = n + excluded.n, stake = stake + excluded.stake"
-_BUCKETS = f"buckets (minute, company_id, flow_id, system_id, outcome, n, took_us, {', '.join(_COLUMNS)})"
-_BUCKETS_ADD = "ON CONFLICT DO UPDATE SET " + ", ".join(
-    f"{c} = {c} + excluded.{c}" for c in ("n", "took_us", *_COLUMNS)
-)
+_COUNTS = "counts (minute, company_id, flow_id, system_id, what, part, n, amount)"
+_ADD = "ON CONFLICT DO UPDATE SET n = n + excluded.n, amount = amount + excluded.amount"
 
 
 class Tally:
@@ -28,7 +26,7 @@ class Tally:
     def __init__(self, company_id: int) -> None:
         self.company_id = company_id
         self._totals: dict[tuple[int, int, str, str], list[int]] = defaultdict(lambda: [0, 0])
-        self._buckets: dict[tuple[int, int, int, str], list[int]] = {}
+        self._buckets: dict[tuple[int, int, int, str, str], list[int]] = defaultdict(lambda: [0, 0])
 
     def move(
         self, *, flow_id: int, target_id: int, before: str | None, after: str | None, stake: int, currency: str
@@ -52,28 +50,23 @@ class Tally:
         row[1] += stake
 
     def happened(self, *, at: int, flow_id: int, system_id: int, outcome: str, took_us: int = 0, n: int = 1) -> None:
-        """Something was done ``n`` times; ``at`` in milliseconds, ``took_us`` in microseconds for each."""
-        key = (at // 60_000, flow_id, system_id, outcome)
-        row = self._buckets.get(key)
-        if row is None:
-            row = self._buckets[key] = [0, 0, *([0] * len(_COLUMNS))]
+        """Something was done ``n`` times; ``at`` in milliseconds, ``took_us`` in microseconds for each, 0: nothing was called."""
+        within = WITHIN_MS[bisect_left(_EDGES_US, took_us)] if took_us else ""
+        row = self._buckets[at // 60_000, flow_id, system_id, outcome, within]
         row[0] += n
         row[1] += took_us * n
-        row[2 + bisect_left(_EDGES_US, took_us)] += n
 
     def write(self, db: Connection) -> None:
         """Add what was gathered to the store."""
-        totals = [
-            (self.company_id, flow, target, state, currency, n, stake)
+        company_id = self.company_id
+        rows = [
+            (NEVER, company_id, flow, target, state, currency, n, stake)
             for (flow, target, state, currency), (n, stake) in sorted(self._totals.items())
             if n or stake
         ]
-        insert_rows(db, _TOTALS, totals, conflict=_TOTALS_ADD)
-        buckets = [
-            (minute, self.company_id, flow, system, outcome, *row)
-            for (minute, flow, system, outcome), row in sorted(self._buckets.items())
-        ]
-        insert_rows(db, _BUCKETS, buckets, conflict=_BUCKETS_ADD)
+        for (minute, flow, system, outcome, within), (n, took_us) in sorted(self._buckets.items()):
+            rows.append((minute, company_id, flow, system, outcome, within, n, took_us))
+        insert_rows(db, _COUNTS, rows, conflict=_ADD)
         self._totals.clear()
         self._buckets.clear()
 

@@ -15,6 +15,7 @@ from erpsync.store import audit, payloads
 from erpsync.store.checking import Problem, info, verify
 from erpsync.store.connection import SQLITE_VERSION, Connection, ms, open_reader, open_writer, sqlite_is_sound
 from erpsync.store.lanes import lane_id
+from erpsync.store.schema import NEVER
 from erpsync.store.store import Store
 
 NOON = datetime(2026, 10, 15, 12, 0, tzinfo=UTC)
@@ -52,9 +53,9 @@ def fill(db: Connection) -> None:
             (message_id, record_id, lane_id(record_id, 1), record_id, state, is_head, AT, AT + message_id, AT),
         )
         db.execute(
-            "INSERT INTO totals VALUES (1, 1, 1, ?, 'USD', 1, 700) "
-            "ON CONFLICT DO UPDATE SET n = n + 1, stake = stake + 700",
-            (state,),
+            "INSERT INTO counts VALUES (?, 1, 1, 1, ?, 'USD', 1, 700) "
+            "ON CONFLICT DO UPDATE SET n = n + 1, amount = amount + 700",
+            (NEVER, state),
         )
     db.execute("INSERT INTO waits VALUES (3, 'person', 1, '', ?)", (AT,))
     db.execute(
@@ -108,17 +109,17 @@ def test_a_whole_store_has_no_problems(filled: Store) -> None:
             for lane in (lane_id(2, 2), lane_id(99, 1))
         ),
         (
-            "UPDATE totals SET n = n + 2 WHERE state = 'dead'",
+            "UPDATE counts SET n = n + 2 WHERE what = 'dead'",
             "totals",
             "totals of company 1, flow 1, system 1, dead are off by +2 messages",
         ),
         (
-            "UPDATE totals SET stake = 0 WHERE state = 'done'",
+            "UPDATE counts SET amount = 0 WHERE what = 'done'",
             "totals",
             "totals of company 1, flow 1, system 1, done are off by +0 messages, -700 of its minor units of USD",
         ),
         (
-            "DELETE FROM totals WHERE state = 'held'",
+            "DELETE FROM counts WHERE what = 'held'",
             "totals",
             "totals of company 1, flow 1, system 1, held are off by -1 messages, -700 of its minor units of USD",
         ),
@@ -160,7 +161,7 @@ def test_a_change_in_the_audit_log_is_named(filled: Store) -> None:
 
 
 def test_totals_that_cancel_out_to_nothing_are_no_problem(filled: Store) -> None:
-    filled.writer.call(lambda db: db.execute("INSERT INTO totals VALUES (1, 1, 1, 'skipped', 'USD', 0, 0)"))
+    filled.writer.call(lambda db: db.execute("INSERT INTO counts VALUES (?, 1, 1, 1, 'skipped', 'USD', 0, 0)", (NEVER,)))
     assert problems(filled) == []
 
 

@@ -11,11 +11,8 @@ from erpsync.store.connection import Connection, moment
 from erpsync.store.reading.selecting import company_id, moment_or_none
 from erpsync.store.schema import DUE, LATE
 from erpsync.store.systems import systems
+from erpsync.store.totals import WITHIN_MS
 
-_EDGES = (
-    *(("ms_10", "0.01"), ("ms_30", "0.03"), ("ms_100", "0.1"), ("ms_300", "0.3")),
-    *(("ms_1000", "1.0"), ("ms_3000", "3.0"), ("ms_10000", "10.0"), ("ms_more", "")),
-)
 Sums = tuple[tuple[str, int], ...]
 
 
@@ -125,25 +122,24 @@ def _oldest_due(db: Connection, system_id: int, flows: list[int]) -> datetime | 
 
 
 def _p95(db: Connection, company: int, system_id: int, *, now_ms: int) -> str | None:
-    columns = ", ".join(f"COALESCE(sum({name}), 0)" for name, _ in _EDGES)
-    row = db.execute(
-        f"SELECT {columns} FROM buckets WHERE minute > ? AND company_id = ? AND system_id = ? AND took_us > 0",
-        (now_ms // 60_000 - 60, company, system_id),
-    ).fetchone()
-    total = sum(row)
-    if not total:
-        return None
-    seen = 0
-    for n, (_, edge) in zip(row, _EDGES, strict=True):
-        seen += n
-        if seen * 20 >= total * 19:
-            return edge
-    return ""
+    found = dict(
+        db.execute(
+            "SELECT within_ms, sum(n) FROM buckets WHERE minute > ? AND company_id = ? AND system_id = ? AND within_ms <> '' "
+            "GROUP BY 1",
+            (now_ms // 60_000 - 60, company, system_id),
+        ).fetchall()
+    )
+    total, seen = sum(found.values()), 0
+    for bound in WITHIN_MS:
+        seen += found.get(bound, 0)
+        if total and seen * 20 >= total * 19:
+            return "" if bound == WITHIN_MS[-1] else str(int(bound) / 1000)
+    return None
 
 
 def _per_second(db: Connection, company: int, system_id: int, *, now_ms: int) -> float:
     (n,) = db.execute(
-        "SELECT COALESCE(sum(n), 0) FROM buckets WHERE minute = ? AND company_id = ? AND system_id = ? AND took_us > 0",
+        "SELECT COALESCE(sum(n), 0) FROM buckets WHERE minute = ? AND company_id = ? AND system_id = ? AND within_ms <> ''",
         (now_ms // 60_000 - 1, company, system_id),
     ).fetchone()
     return float(n) / 60
