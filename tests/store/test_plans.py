@@ -61,7 +61,6 @@ SMALL = (
     "json_each",
     "j",
     "v",
-    "totals",
     "(subquery-1)",
 )
 

@@ -23,7 +23,7 @@ from erpsync.store.reading.systems import standings
 from erpsync.store.reading.trace import find_subject, history
 
 ALL = Selection(company="main", now=NIGHT)
-LARGE = ("messages", "attempts", "records", "pictures", "payloads", "waits", "xrefs", "seen")
+LARGE = ("messages", "attempts", "records", "pictures", "payloads", "waits", "xrefs", "seen", "counts")
 ALIASES = {
     "m": "messages",
     "n": "messages",
