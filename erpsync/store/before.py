@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 
 from erpsync.store.connection import Connection
+from erpsync.store.rows import among
 from erpsync.store.schema import KEPT_BACK
 
 NEXT_MESSAGE = "(SELECT COALESCE(max(message_id), 0) + 1 FROM messages)"
@@ -17,7 +18,7 @@ class Before:
     """The first ids of events, records and messages that are not taken, true until this transaction writes some; and what may wait.
 
     ``removals_held``: a removal waits for a person, anywhere; ``open_kinds``: those of the kinds of exceptions asked
-    about that have an open case.
+    about that have an open case; ``seen``: content hash and event id of those of the duplicate keys that are known.
     """
 
     next_event: int
@@ -25,24 +26,35 @@ class Before:
     next_message: int
     removals_held: bool
     open_kinds: tuple[str, ...]
+    seen: dict[str, tuple[bytes, int]]
 
 
-def before_page(db: Connection, company_id: int, kinds: Sequence[str] = ()) -> Before:
-    """What the books hold now, as far as every page must know it; ``kinds`` of exceptions that it may heal."""
-    (row,) = db.execute(_question(len(kinds)), [value for kind in kinds for value in (company_id, kind)])
-    is_open = tuple(kind for kind, there in zip(kinds, row[4:], strict=True) if there)
-    return Before(row[0], row[1], row[2], bool(row[3]), is_open)
+def before_page(
+    db: Connection, company_id: int, system_id: int, *, keys: Collection[str] = (), kinds: Sequence[str] = ()
+) -> Before:
+    """What the books hold now, as far as every page must know it: duplicate ``keys``, and ``kinds`` of exceptions it may heal."""
+    any_of, asked = among(keys)
+    rows = db.execute(
+        _question(len(kinds), any_of),
+        [value for kind in kinds for value in (company_id, kind)] + [company_id, system_id, *asked],
+    ).fetchall()
+    seen = {key: (bytes(content), event_id) for *_, key, content, event_id in rows if key is not None}
+    next_event, next_record, next_message, removals_held, *there = rows[0][:-3]
+    is_open = tuple(kind for kind, is_there in zip(kinds, there, strict=True) if is_there)
+    return Before(next_event, next_record, next_message, bool(removals_held), is_open, seen)
 
 
-@cache
-def _question(kinds: int) -> str:
+@lru_cache(maxsize=32)
+def _question(kinds: int, any_of: str) -> str:
+    """A row, or one for each key that is known."""
     any_open = "EXISTS (SELECT 1 FROM exceptions WHERE state = 'open' AND company_id = ? AND kind = ?)"
-    return ", ".join(
-        (
-            "SELECT (SELECT COALESCE(max(event_id), 0) + 1 FROM events)",
-            "(SELECT COALESCE(max(record_id), 0) + 1 FROM records)",
-            NEXT_MESSAGE,
-            f"EXISTS (SELECT 1 FROM events WHERE {KEPT_BACK} AND verdict = 'held')",
-            *[any_open] * kinds,
-        )
+    asked = (
+        "(SELECT COALESCE(max(event_id), 0) + 1 FROM events)",
+        "(SELECT COALESCE(max(record_id), 0) + 1 FROM records)",
+        NEXT_MESSAGE,
+        f"EXISTS (SELECT 1 FROM events WHERE {KEPT_BACK} AND verdict = 'held')",
+        *[any_open] * kinds,
+        *("dup_key", "content_hash", "event_id"),
     )
+    known = f"company_id = ? AND system_id = ? AND dup_key {any_of}"
+    return f"SELECT {', '.join(asked)} FROM (SELECT 1) page LEFT JOIN seen ON {known}"

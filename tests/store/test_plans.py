@@ -61,6 +61,7 @@ SMALL = (
     "json_each",
     "j",
     "v",
+    "page",
     "(subquery-1)",
 )
 
@@ -97,7 +98,7 @@ ACTS: dict[str, tuple[tuple[Act, ...], Act, tuple[str, ...]]] = {
     "offering what only joins a line": ((JOINED, JOINED), JOINED, ("messages_lane (lane_id=? AND <expr>=?)",)),
     "what a page asks before it begins": (
         (),
-        lambda db: before_page(db, 1, ("contract_violation", "unknown_key")),
+        lambda db: before_page(db, 1, 2, keys=["id:1"], kinds=("contract_violation", "unknown_key")),
         ("events_back (verdict=?)", "exceptions_open (company_id=? AND kind=?)"),
     ),
     "whether a removal waits for a person": (

@@ -161,7 +161,9 @@ def test_a_change_in_the_audit_log_is_named(filled: Store) -> None:
 
 
 def test_totals_that_cancel_out_to_nothing_are_no_problem(filled: Store) -> None:
-    filled.writer.call(lambda db: db.execute("INSERT INTO counts VALUES (?, 1, 1, 1, 'skipped', 'USD', 0, 0)", (NEVER,)))
+    filled.writer.call(
+        lambda db: db.execute("INSERT INTO counts VALUES (?, 1, 1, 1, 'skipped', 'USD', 0, 0)", (NEVER,))
+    )
     assert problems(filled) == []
 
 

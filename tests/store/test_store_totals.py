@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
-from conftest import NOON
 
 from erpsync.store.connection import ms
 from erpsync.store.names import register
@@ -12,7 +13,7 @@ from erpsync.store.reading.systems import SystemStanding, outcomes_of_last_hour,
 from erpsync.store.store import Store
 from erpsync.store.totals import Tally
 
-NOW = ms(NOON)
+NOW = ms(datetime(2026, 10, 15, 12, 0, tzinfo=UTC))
 MINUTE = 60_000
 
 

@@ -173,10 +173,14 @@ def open_page(db: Connection, routes: Routes, system: str, batch: Sequence[Incom
     untold = frozenset(record_id for record_id, record in by_id.items() if not record.is_told)
     told = by_id.keys() - untold if untold else by_id.keys()
     reached = bool(told) and routes.reaching(system, kind.name) is not None
-    before = before_page(db, company_id, _HEALED_BY_TELLING)
-    removals = {events.removal_key(kind.name, number): number for number in numbers} if before.removals_held else {}
-    asked = [*(key for inc in batch if (key := inc.dup_key)), *removals]
-    known = events.seen_before(db, company_id, system_id, asked) if asked else {}
+    keys = [key for inc in batch if (key := inc.dup_key)]
+    before = before_page(db, company_id, system_id, keys=keys, kinds=_HEALED_BY_TELLING)
+    known = before.seen
+    gone: set[str] = set()
+    if before.removals_held:
+        removals = {events.removal_key(kind.name, number): number for number in numbers}
+        held = events.seen_before(db, company_id, system_id, removals)
+        known, gone = known | held, {removals[key] for key in held}
     troubled: set[tuple[str, str]] = set()
     if before.open_kinds:
         subjects = {*(f"{kind.name}:{number}" for number in numbers), *(record.key for record in by_id.values())}
@@ -197,7 +201,7 @@ def open_page(db: Connection, routes: Routes, system: str, batch: Sequence[Incom
         bound=bound,
         tries=open_tries(db, system_id, told) if reached else {},
         known=known,
-        gone={number for key, number in removals.items() if key in known},
+        gone=gone,
         troubled=troubled,
         untold=untold,
         next_event=before.next_event,

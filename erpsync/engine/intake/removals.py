@@ -90,11 +90,10 @@ def _hold(
     routes, now = context.routes, context.now_ms
     system_id = routes.names.systems[system]
     keys = {events.removal_key(kind.name, number): (record_id, number) for record_id, number in gone.items()}
-    before = events.seen_before(db, routes.company_id, system_id, keys)
-    first = before_page(db, routes.company_id).next_event
+    before = before_page(db, routes.company_id, system_id, keys=keys)
     rows = [
         EventRow(
-            event_id=first + n,
+            event_id=before.next_event + n,
             kind=kind.name,
             verdict=Verdict.HELD,
             received_at=now,
@@ -103,7 +102,7 @@ def _hold(
             removed=True,
             detail=f"one of {len(gone)} removed at once: waits for a person",
         )
-        for n, (record_id, number) in enumerate(pair for key, pair in keys.items() if key not in before)
+        for n, (record_id, number) in enumerate(pair for key, pair in keys.items() if key not in before.seen)
     ]
     events.insert_events(
         db, rows, company_id=routes.company_id, system_id=system_id, landscape_id=routes.names.landscape_id
