@@ -14,7 +14,7 @@ from erpsync.store import audit, payloads
 from erpsync.store.connection import Connection, ms
 from erpsync.store.lanes import lane_id
 from erpsync.store.names import register
-from erpsync.store.schema import NEVER, OPEN
+from erpsync.store.schema import NO_MINUTE, OPEN
 from erpsync.store.store import Store
 
 NIGHT = datetime(2026, 10, 15, 8, 12, 40, tzinfo=UTC)
@@ -280,11 +280,11 @@ class Night:
         """Fold the totals, so that the store is whole."""
 
         def fold(db: Connection) -> None:
-            db.execute("DELETE FROM counts WHERE minute = ?", (NEVER,))
+            db.execute("DELETE FROM counts WHERE minute = ?", (NO_MINUTE,))
             db.execute(
                 "INSERT INTO counts SELECT ?, company_id, flow_id, target_id, state, currency, count(*), sum(stake) FROM messages "
                 "GROUP BY company_id, flow_id, target_id, state, currency",
-                (NEVER,),
+                (NO_MINUTE,),
             )
 
         self._write(fold)

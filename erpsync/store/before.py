@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from erpsync.store.connection import Connection
 from erpsync.store.rows import among
 from erpsync.store.schema import KEPT_BACK
+
+Seen = dict[str, tuple[bytes, int]]
+"""Content hash and event id, by duplicate key."""
 
 NEXT_MESSAGE = "(SELECT COALESCE(max(message_id), 0) + 1 FROM messages)"
 
@@ -26,22 +30,36 @@ class Before:
     next_message: int
     removals_held: bool
     open_kinds: tuple[str, ...]
-    seen: dict[str, tuple[bytes, int]]
+    seen: Seen
 
 
 def before_page(
-    db: Connection, company_id: int, system_id: int, *, keys: Collection[str] = (), kinds: Sequence[str] = ()
+    db: Connection, company_id: int, *, system_id: int = 0, keys: Collection[str] = (), kinds: Sequence[str] = ()
 ) -> Before:
-    """What the books hold now, as far as every page must know it: duplicate ``keys``, and ``kinds`` of exceptions it may heal."""
+    """What the books hold now, as far as every page must know it: a system's duplicate ``keys``, ``kinds`` it may heal."""
     any_of, asked = among(keys)
     rows = db.execute(
         _question(len(kinds), any_of),
         [value for kind in kinds for value in (company_id, kind)] + [company_id, system_id, *asked],
     ).fetchall()
-    seen = {key: (bytes(content), event_id) for *_, key, content, event_id in rows if key is not None}
     next_event, next_record, next_message, removals_held, *there = rows[0][:-3]
     is_open = tuple(kind for kind, is_there in zip(kinds, there, strict=True) if is_there)
-    return Before(next_event, next_record, next_message, bool(removals_held), is_open, seen)
+    return Before(next_event, next_record, next_message, bool(removals_held), is_open, _seen(rows))
+
+
+def seen_before(db: Connection, company_id: int, system_id: int, keys: Collection[str]) -> Seen:
+    """Content hash and event id of those of a system's duplicate keys that are known."""
+    any_of, asked = among(keys)
+    return _seen(db.execute(f"SELECT {_SEEN} FROM seen WHERE {_KNOWN} {any_of}", (company_id, system_id, *asked)))
+
+
+_SEEN = "dup_key, content_hash, event_id"
+_KNOWN = "company_id = ? AND system_id = ? AND dup_key"
+
+
+def _seen(rows: Iterable[Sequence[Any]]) -> Seen:
+    """The known keys, of rows that end in ``_SEEN``."""
+    return {key: (bytes(content), event_id) for *_, key, content, event_id in rows if key is not None}
 
 
 @lru_cache(maxsize=32)
@@ -54,7 +72,6 @@ def _question(kinds: int, any_of: str) -> str:
         NEXT_MESSAGE,
         f"EXISTS (SELECT 1 FROM events WHERE {KEPT_BACK} AND verdict = 'held')",
         *[any_open] * kinds,
-        *("dup_key", "content_hash", "event_id"),
+        _SEEN,
     )
-    known = f"company_id = ? AND system_id = ? AND dup_key {any_of}"
-    return f"SELECT {', '.join(asked)} FROM (SELECT 1) page LEFT JOIN seen ON {known}"
+    return f"SELECT {', '.join(asked)} FROM (SELECT 1) page LEFT JOIN seen ON {_KNOWN} {any_of}"

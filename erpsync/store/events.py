@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from erpsync.store.connection import Connection
 from erpsync.store.lanes import open_messages_of
-from erpsync.store.rows import among, insert_rows, listed
+from erpsync.store.rows import insert_rows, listed
 from erpsync.store.schema import KEPT_BACK
 
 # The index of events that can be brought back is used only where its condition is repeated.
@@ -73,16 +73,6 @@ def insert_events(
             for e in rows
         ],
     )
-
-
-def seen_before(db: Connection, company_id: int, system_id: int, keys: Collection[str]) -> dict[str, tuple[bytes, int]]:
-    """Content hash and event id of the duplicate keys that are known."""
-    any_of, asked = among(keys)
-    rows = db.execute(
-        f"SELECT dup_key, content_hash, event_id FROM seen WHERE company_id = ? AND system_id = ? AND dup_key {any_of}",
-        (company_id, system_id, *asked),
-    )
-    return {str(key): (bytes(content), int(event_id)) for key, content, event_id in rows}
 
 
 def remember_seen(

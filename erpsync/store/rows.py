@@ -14,12 +14,14 @@ from itertools import chain
 from erpsync.domain.flat import json_bytes
 from erpsync.store.connection import Connection, Cursor
 
-_MOST = 128  # rows in a statement, halved down to one: a few sizes, so that SQLite need not read a new text each time
-_FEW = 4
+_MOST = 128  # rows in a statement, halved where there are fewer: a few sizes, so that SQLite need not read a new text each time
+_FEW = 4  # down to which any number is a size
 
 
 def among(values: Collection[object]) -> tuple[str, Sequence[object]]:
     """How a column is compared with any of these, and the parameters of that. A few are named one by one: no list is read."""
+    if not values:
+        return "IN (NULL)", ()  # an index is asked for it, where for none at all the whole table may be read
     if len(values) <= _FEW:
         return f"IN ({', '.join('?' * len(values))})", [*values]
     return "IN (SELECT value FROM json_each(?))", (listed(values),)

@@ -1,8 +1,8 @@
 """The tables, as the first migration makes them. Words and states are those of DESIGN 2 and 4.
 
-Ids inside are integers; views (``v_*``) join the names for people. Moments are milliseconds since 1970, UTC.
-Quantities, unit prices and rates are integers of one millionth, amounts integers of the minor unit beside their
-currency. ``company_id`` stands in every key.
+Ids inside are integers; views (``v_*``) join the names for people, ``totals`` and ``buckets`` are the two halves of
+``counts``. Moments are milliseconds since 1970, UTC. Quantities, unit prices and rates are integers of one millionth,
+amounts integers of the minor unit beside their currency. ``company_id`` stands in every key.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from erpsync.store.lanes import RECORD_OF_LANE
 from erpsync.store.tables_books import BOOKS, KEPT_BACK
 from erpsync.store.tables_queue import DUE, LATE, OPEN, QUEUE, place
 
-__all__ = ["DUE", "FIRST", "KEPT_BACK", "LATE", "NEVER", "OPEN", "place"]
+__all__ = ["DUE", "FIRST", "KEPT_BACK", "LATE", "NO_MINUTE", "OPEN", "place"]
 
-NEVER = 2**31 - 1  # a minute
+NO_MINUTE = 2**31 - 1  # under which totals stand
 
 _NAMES: tuple[str, ...] = (
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
@@ -64,9 +64,9 @@ _CASES: tuple[str, ...] = (
         full_read_at INTEGER,
         PRIMARY KEY (company_id, system_id, kind)
     ) STRICT, WITHOUT ROWID""",
-    # What is counted as it happens (``totals``): a commit adds to all of it with one statement, on one page where that suffices.
-    # Messages by state stand in the minute that never comes, before what was done in the newest one. ``part`` and ``amount`` are
-    # a currency and the stake in its minor units, or a bound in milliseconds and microseconds.
+    # What is counted as it happens (``totals``). Messages by state stand behind what was done in the newest minute, so that what a
+    # commit adds to lies together. ``part`` and ``amount`` are a currency and the stake in its minor units, or a bound in
+    # milliseconds and microseconds.
     """CREATE TABLE counts (
         minute INTEGER NOT NULL,
         company_id INTEGER NOT NULL,
@@ -76,12 +76,12 @@ _CASES: tuple[str, ...] = (
         part TEXT NOT NULL,
         n INTEGER NOT NULL,
         amount INTEGER NOT NULL,
-        PRIMARY KEY (minute DESC, company_id, flow_id, system_id, what, part)
+        PRIMARY KEY (minute, company_id, flow_id, system_id, what, part)
     ) STRICT, WITHOUT ROWID""",
     f"""CREATE VIEW totals AS SELECT company_id, flow_id, system_id AS target_id, what AS state, part AS currency, n,
-        amount AS stake FROM counts WHERE minute = {NEVER}""",
+        amount AS stake FROM counts WHERE minute = {NO_MINUTE}""",
     f"""CREATE VIEW buckets AS SELECT minute, company_id, flow_id, system_id, what AS outcome, part AS within_ms, n,
-        amount AS took_us FROM counts WHERE minute < {NEVER}""",
+        amount AS took_us FROM counts WHERE minute < {NO_MINUTE}""",
     """CREATE TABLE exceptions (
         exception_id INTEGER PRIMARY KEY,
         company_id INTEGER NOT NULL REFERENCES companies,

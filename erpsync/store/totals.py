@@ -10,7 +10,7 @@ from collections import defaultdict
 
 from erpsync.store.connection import Connection
 from erpsync.store.rows import insert_rows
-from erpsync.store.schema import NEVER
+from erpsync.store.schema import NO_MINUTE
 
 _EDGES_US = (10_000, 30_000, 100_000, 300_000, 1_000_000, 3_000_000, 10_000_000)
 WITHIN_MS = (*(str(us // 1000) for us in _EDGES_US), "more")
@@ -50,7 +50,7 @@ class Tally:
         row[1] += stake
 
     def happened(self, *, at: int, flow_id: int, system_id: int, outcome: str, took_us: int = 0, n: int = 1) -> None:
-        """Something was done ``n`` times; ``at`` in milliseconds, ``took_us`` in microseconds for each, 0: nothing was called."""
+        """Something was done ``n`` times; ``at`` in milliseconds, ``took_us`` in microseconds for each, 0: not timed."""
         within = WITHIN_MS[bisect_left(_EDGES_US, took_us)] if took_us else ""
         row = self._buckets[at // 60_000, flow_id, system_id, outcome, within]
         row[0] += n
@@ -60,7 +60,7 @@ class Tally:
         """Add what was gathered to the store."""
         company_id = self.company_id
         rows = [
-            (NEVER, company_id, flow, target, state, currency, n, stake)
+            (NO_MINUTE, company_id, flow, target, state, currency, n, stake)
             for (flow, target, state, currency), (n, stake) in sorted(self._totals.items())
             if n or stake
         ]
@@ -69,14 +69,3 @@ class Tally:
         insert_rows(db, _COUNTS, rows, conflict=_ADD)
         self._totals.clear()
         self._buckets.clear()
-
-
-def counts(db: Connection, company_id: int) -> dict[tuple[int, int, str], int]:
-    """How many messages there are by (flow, target, state)."""
-    return {
-        (flow, target, state): n
-        for flow, target, state, n in db.execute(
-            "SELECT flow_id, target_id, state, sum(n) FROM totals WHERE company_id = ? GROUP BY 1, 2, 3 HAVING sum(n) <> 0",
-            (company_id,),
-        )
-    }

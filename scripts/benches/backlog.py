@@ -15,7 +15,7 @@ from erpsync.store.checking import verify
 from erpsync.store.connection import Connection, ms, open_writer
 from erpsync.store.lanes import lane_id
 from erpsync.store.payloads import digest
-from erpsync.store.schema import NEVER
+from erpsync.store.schema import NO_MINUTE
 from erpsync.store.store import Store
 
 TARGETS = {"shop": "commerce", "warehouse": "wms", "tax": "tax", "crm": "crm"}
@@ -48,7 +48,7 @@ _STANDING_STILL = (
 )
 _TOTALS = (
     "INSERT INTO counts (minute, company_id, flow_id, system_id, what, part, n, amount) "
-    f"SELECT {NEVER}, company_id, flow_id, target_id, state, currency, count(*), 0 FROM messages GROUP BY 2, 3, 4, 5, 6"
+    f"SELECT {NO_MINUTE}, company_id, flow_id, target_id, state, currency, count(*), 0 FROM messages GROUP BY 2, 3, 4, 5, 6"
 )
 
 

@@ -94,13 +94,13 @@ def _fill(db: Connection, context: Context, bodies: Sequence[bytes], *, mapped: 
     apply(db, context.routes, SOURCE, receive(tolds, read_at=datetime.now(UTC)), now=now)
     if mapped:
         named = {key for told in tolds for key in kind.parents(_flat(told))}
-        shop = context.routes.names.systems[TARGET]
-        first = before_page(db, context.routes.company_id, shop).next_record
+        first = before_page(db, context.routes.company_id).next_record
         parents = [
             books.Record(first + n, *key.partition(":")[::2], revision=1, changed_at=now)
             for n, key in enumerate(sorted(named))
         ]
         books.insert_records(db, context.routes.company_id, parents)
+        shop = context.routes.names.systems[TARGET]
         bound = [xrefs.Binding(shop, record.record_id, record.kind, record.number) for record in parents]
         xrefs.bind(db, context.routes.company_id, bound, now=now)
     db.execute("UPDATE systems SET proven = 1, ramp = 1000, last_ok_at = ? WHERE name = ?", (now, TARGET))

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from erpsync.domain.messages import Once, Reason, State
-from erpsync.store import books, cases, claims, events, messages, offers, results, totals, xrefs
-from erpsync.store.before import before_page
+from erpsync.store import books, cases, claims, events, messages, offers, results, xrefs
+from erpsync.store.before import before_page, seen_before
 from erpsync.store.claimed import load_claimed
 from erpsync.store.claims import Share, Wanted
 from erpsync.store.connection import Connection
@@ -70,6 +70,7 @@ OFFERED: Act = lambda db: _offer(db, supersedes=True)  # noqa: E731  (a table of
 JOINED: Act = lambda db: _offer(db, supersedes=False)  # noqa: E731  (as above)
 CLAIMED: Act = lambda db: claims.claim(db, WANTED, Tally(1), worker_id=1, now=NOW)  # noqa: E731  (as above)
 
+SEEN = "SEARCH seen USING PRIMARY KEY (company_id=? AND system_id=? AND dup_key=?)"
 ON_ITS_WAY = ("messages_lane (lane_id=? AND <expr>=?)", "messages_elsewhere (record_id=?)")
 
 ACTS: dict[str, tuple[tuple[Act, ...], Act, tuple[str, ...]]] = {
@@ -98,9 +99,10 @@ ACTS: dict[str, tuple[tuple[Act, ...], Act, tuple[str, ...]]] = {
     "offering what only joins a line": ((JOINED, JOINED), JOINED, ("messages_lane (lane_id=? AND <expr>=?)",)),
     "what a page asks before it begins": (
         (),
-        lambda db: before_page(db, 1, 2, keys=["id:1"], kinds=("contract_violation", "unknown_key")),
-        ("events_back (verdict=?)", "exceptions_open (company_id=? AND kind=?)"),
+        lambda db: before_page(db, 1, system_id=2, keys=["id:1"], kinds=("contract_violation", "unknown_key")),
+        ("events_back (verdict=?)", "exceptions_open (company_id=? AND kind=?)", SEEN),
     ),
+    "what a page of things that were not sent asks": ((), lambda db: before_page(db, 1, system_id=2), (SEEN,)),
     "whether a removal waits for a person": (
         (),
         lambda db: events.any_removal_held(db, 1, 1, "item"),
@@ -125,7 +127,6 @@ ACTS: dict[str, tuple[tuple[Act, ...], Act, tuple[str, ...]]] = {
         ("messages_lane (lane_id=? AND <expr>=?)",),
     ),
     "what is on its way of a record": ((), lambda db: messages.has_open_message(db, 2, 1), ON_ITS_WAY),
-    "totals": ((), lambda db: totals.counts(db, 1), ("PRIMARY KEY",)),
     "how much waits for a system": ((), lambda db: messages.waiting_for(db, 1, 2), ("PRIMARY KEY",)),
     "records by number": ((), lambda db: books.records_named(db, 1, "item", ["SKU-1"]), (NUMBERED,)),
     "pictures of records": ((), lambda db: books.pictures(db, 2, [1]), ("PRIMARY KEY (record_id=? AND system_id=?)",)),
@@ -147,7 +148,7 @@ ACTS: dict[str, tuple[tuple[Act, ...], Act, tuple[str, ...]]] = {
     ),
     "what was seen before": (
         (),
-        lambda db: events.seen_before(db, 1, 2, ["id:1"]),
+        lambda db: seen_before(db, 1, 2, ["id:1"]),
         ("PRIMARY KEY (company_id=? AND system_id=? AND dup_key=?)",),
     ),
     "events that wait for an open try": (

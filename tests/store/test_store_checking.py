@@ -15,7 +15,7 @@ from erpsync.store import audit, payloads
 from erpsync.store.checking import Problem, info, verify
 from erpsync.store.connection import SQLITE_VERSION, Connection, ms, open_reader, open_writer, sqlite_is_sound
 from erpsync.store.lanes import lane_id
-from erpsync.store.schema import NEVER
+from erpsync.store.schema import NO_MINUTE
 from erpsync.store.store import Store
 
 NOON = datetime(2026, 10, 15, 12, 0, tzinfo=UTC)
@@ -55,7 +55,7 @@ def fill(db: Connection) -> None:
         db.execute(
             "INSERT INTO counts VALUES (?, 1, 1, 1, ?, 'USD', 1, 700) "
             "ON CONFLICT DO UPDATE SET n = n + 1, amount = amount + 700",
-            (NEVER, state),
+            (NO_MINUTE, state),
         )
     db.execute("INSERT INTO waits VALUES (3, 'person', 1, '', ?)", (AT,))
     db.execute(
@@ -162,7 +162,7 @@ def test_a_change_in_the_audit_log_is_named(filled: Store) -> None:
 
 def test_totals_that_cancel_out_to_nothing_are_no_problem(filled: Store) -> None:
     filled.writer.call(
-        lambda db: db.execute("INSERT INTO counts VALUES (?, 1, 1, 1, 'skipped', 'USD', 0, 0)", (NEVER,))
+        lambda db: db.execute("INSERT INTO counts VALUES (?, 1, 1, 1, 'skipped', 'USD', 0, 0)", (NO_MINUTE,))
     )
     assert problems(filled) == []
 

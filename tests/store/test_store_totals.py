@@ -27,7 +27,7 @@ def system(store: Store) -> int:
 
 
 def called(store: Store, system: int, *took_us: int, ago: int = MINUTE, n: int = 1, outcome: str = "done") -> None:
-    """Calls that took so long; or 0, which none does."""
+    """Calls that took so long; 0: not timed."""
     tally = Tally(1)
     for us in took_us:
         tally.happened(at=NOW - ago, flow_id=1, system_id=system, outcome=outcome, took_us=us, n=n)

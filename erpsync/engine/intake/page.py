@@ -17,7 +17,7 @@ from erpsync.engine.intake.incoming import Incoming
 from erpsync.engine.intake.offering import Change
 from erpsync.engine.routes import Routes
 from erpsync.store import books, cases, events, xrefs
-from erpsync.store.before import before_page
+from erpsync.store.before import before_page, seen_before
 from erpsync.store.books import Picture, Record
 from erpsync.store.cases import Case
 from erpsync.store.connection import Connection
@@ -154,7 +154,7 @@ class Page:
     def was_seen(self, key: str) -> bool:
         """Whether this was told before: in this page, or kept from an earlier one."""
         return any(known == key for known, _, _ in self.seen) or bool(
-            events.seen_before(self.db, self.routes.company_id, self.system_id, [key])
+            seen_before(self.db, self.routes.company_id, self.system_id, [key])
         )
 
 
@@ -174,13 +174,11 @@ def open_page(db: Connection, routes: Routes, system: str, batch: Sequence[Incom
     told = by_id.keys() - untold if untold else by_id.keys()
     reached = bool(told) and routes.reaching(system, kind.name) is not None
     keys = [key for inc in batch if (key := inc.dup_key)]
-    before = before_page(db, company_id, system_id, keys=keys, kinds=_HEALED_BY_TELLING)
-    known = before.seen
+    before = before_page(db, company_id, system_id=system_id, keys=keys, kinds=_HEALED_BY_TELLING)
     gone: set[str] = set()
     if before.removals_held:
         removals = {events.removal_key(kind.name, number): number for number in numbers}
-        held = events.seen_before(db, company_id, system_id, removals)
-        known, gone = known | held, {removals[key] for key in held}
+        gone = {removals[key] for key in seen_before(db, company_id, system_id, removals)}
     troubled: set[tuple[str, str]] = set()
     if before.open_kinds:
         subjects = {*(f"{kind.name}:{number}" for number in numbers), *(record.key for record in by_id.values())}
@@ -200,7 +198,7 @@ def open_page(db: Connection, routes: Routes, system: str, batch: Sequence[Incom
         far=xrefs.far_ids(db, system_id, told) if told else {},
         bound=bound,
         tries=open_tries(db, system_id, told) if reached else {},
-        known=known,
+        known=before.seen,
         gone=gone,
         troubled=troubled,
         untold=untold,

@@ -12,7 +12,8 @@ from erpsync.domain.flat import Fields, Scalar
 from erpsync.engine.intake.incoming import Incoming
 from erpsync.engine.intake.offering import Change
 from erpsync.engine.intake.page import Page
-from erpsync.store import books, events
+from erpsync.store import books
+from erpsync.store.before import seen_before
 from erpsync.store.books import Record
 
 
@@ -26,7 +27,7 @@ def unreadable(page: Page, inc: Incoming) -> None:
         page.there_again(inc.number)
     page.report.nameless |= record is None and not inc.number
     key = f"bad:{inc.number}:{inc.content_hash.hex()[:24]}"
-    before = events.seen_before(page.db, page.routes.company_id, page.system_id, [key])
+    before = seen_before(page.db, page.routes.company_id, page.system_id, [key])
     if before and inc.event_id is None:
         page.repeats.append(before[key][1])
         page.report.verdicts[Verdict.UNREADABLE] += 1

@@ -90,7 +90,7 @@ def _hold(
     routes, now = context.routes, context.now_ms
     system_id = routes.names.systems[system]
     keys = {events.removal_key(kind.name, number): (record_id, number) for record_id, number in gone.items()}
-    before = before_page(db, routes.company_id, system_id, keys=keys)
+    before = before_page(db, routes.company_id, system_id=system_id, keys=keys)
     rows = [
         EventRow(
             event_id=before.next_event + n,

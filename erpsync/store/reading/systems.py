@@ -20,8 +20,8 @@ Sums = tuple[tuple[str, int], ...]
 class SystemStanding:
     """One system. ``counts`` and ``stakes`` are of the messages to it, by state; ``oldest_due`` when the oldest due one came.
 
-    ``p95`` is the bound that 19 of 20 calls of the last hour stayed within, in seconds as text; empty: longer than all
-    bounds; None: there were none. ``per_second`` is what was called in the last whole minute.
+    ``p95`` is the bound that 19 of 20 timed calls of the last hour stayed within, in seconds as text; empty: longer than
+    all bounds; None: there were none. ``per_second`` is how many were timed in the last whole minute.
     """
 
     system_id: int
