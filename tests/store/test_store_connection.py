@@ -80,7 +80,7 @@ def test_a_writer_waits_for_the_disk_and_a_reader_cannot_write(store: Store) -> 
             "synchronous": 2,
             "foreign_keys": 1,
             "trusted_schema": 0,
-            "page_size": 4096,
+            "page_size": 2048,
             "busy_timeout": 0,
         }
         kept = db.execute("PRAGMA wal_autocheckpoint").fetchone()[0] * settings["page_size"]

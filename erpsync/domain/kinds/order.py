@@ -13,11 +13,11 @@ def net_total(fields: Flat) -> tuple[int, str]:
     if isinstance(total := fields.get("total"), int):
         return total, currency
     amount = 0
-    for path, price in fields.items():
-        if path.endswith(".unit_price") and path.startswith("lines.") and isinstance(price, int):
-            line = path[: -len("unit_price")]
-            quantity, discount = fields.get(line + "quantity"), fields.get(line + "discount")
-            if isinstance(quantity, int):
+    for path in fields:
+        if path[-11:] == ".unit_price" and path[:6] == "lines.":
+            line = path[:-10]
+            price, quantity, discount = fields[path], fields.get(line + "quantity"), fields.get(line + "discount")
+            if isinstance(price, int) and isinstance(quantity, int):
                 less = discount if isinstance(discount, int) else 0
                 amount += line_amount(quantity=quantity, unit_price=price, discount=less, currency=currency)
     return amount, currency
