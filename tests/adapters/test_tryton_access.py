@@ -64,6 +64,22 @@ def test_a_session_is_taken_once_and_again_when_it_has_run_out():
     play(story, login="session")
 
 
+def test_a_database_that_is_busy_while_a_session_is_taken_stops_nothing():
+    """Tryton answers 404 to a login while its database is locked or restarted (trytond/protocols/dispatcher.py)."""
+
+    async def story(far: StandIn, adapter: TrytonAdapter) -> None:
+        far.faults.append(("common.db.login", 404))
+        first = await write(adapter, customer())
+        assert isinstance(first.error, SystemDown)
+        assert "its database is busy, away, or not there" in first.error.message
+        assert "options.database" in first.error.hint
+        assert not far.models.get("party.party")
+
+        assert (await write(adapter, customer())).outcome == "created"
+
+    play(story, login="session")
+
+
 def test_a_wrong_password_for_a_session_is_tried_once():
     async def story(far: StandIn, adapter: TrytonAdapter) -> None:
         receipts = await adapter.write([adapter.prepare(item_for(customer(number=f"CU-{n}"))) for n in range(8)])

@@ -46,6 +46,9 @@ class StandIn(World):
         method = body["method"]
         if method == "common.db.login" and body["params"][:2] == [USER, {"password": PASSWORD}]:
             self.calls.append(method)
+            instead = await self._instead(request, self._fault(method), body["id"], headers)
+            if instead is not None:
+                return instead
             self.session += 1
             return web.json_response({"id": body["id"], "result": [1, f"s-{self.session}", None]}, headers=headers)
         basic, session = f"{USER}:{PASSWORD}", f"{USER}:1:s-{self.session}"

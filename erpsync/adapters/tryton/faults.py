@@ -13,7 +13,7 @@ from typing import Any
 from erpsync.errors import AccessDenied, CallError, Conflict, OutcomeUnknown, Refused, RetryLater
 
 _LONGEST_TEXT = 300
-_NOT_OURS = "is this the address of a Tryton 8 server, and options.database its database?"
+NOT_OURS = "is this the address of a Tryton 8 server, and options.database its database?"
 
 
 class Warned(Refused):
@@ -39,7 +39,7 @@ def from_status(status: int, headers: Mapping[str, str], *, what: str, writes: b
         hint = "check options.user and the secret, and that user's access rights"
         error = AccessDenied(f"{what} was not allowed (HTTP {status})", code=code, hint=hint)
     elif status in (404, 405) or 300 <= status < 400:
-        error = AccessDenied(text, code=code, hint=_NOT_OURS)
+        error = AccessDenied(text, code=code, hint=NOT_OURS)
     elif status in (429, 503):  # 503: its database is busy or holds a lock, and what was begun is rolled back
         error = RetryLater(text, code=code, after=after, throttled=status == 429 or after is not None)
     elif status == 423:

@@ -17,7 +17,7 @@ from urllib.parse import quote
 from erpsync.adapters.http.jsontext import canonical, read_strict
 from erpsync.adapters.http.transport import KEPT, Answer, Lost, NotSent, Transport
 from erpsync.adapters.protocol import Evidence
-from erpsync.adapters.tryton.faults import from_error, from_status
+from erpsync.adapters.tryton.faults import NOT_OURS, from_error, from_status
 from erpsync.adapters.tryton.login import Login
 from erpsync.config.landscape import System
 from erpsync.errors import CallError, OutcomeUnknown, RetryLater, SystemDown
@@ -97,6 +97,10 @@ class Rpc:
             what = f"{self.system} common.db.login"
             number, answer = await self._send("common.db.login", self._login.params, trail=trail, writes=False)
             trail.note("common.db.login", answer.status, b"(secret removed)")
+            # Tryton's word for a database that it cannot reach now, as for one that is not there.
+            if answer.status == 404:
+                text = f"{what} was answered with HTTP 404: its database is busy, away, or not there"
+                raise SystemDown(text, code="http_404", hint=NOT_OURS)
             if answer.status != 200:
                 raise from_status(answer.status, answer.headers, what=what, writes=False)
             try:
