@@ -193,7 +193,10 @@ def in_a_terminal(folder: Path, *words: str, typed: bytes) -> tuple[int, str]:
     os.close(follower)
     shown = b""
     sent = False
-    while select.select([leader], [], [], 30)[0]:
+    while True:
+        if not select.select([leader], [], [], 60)[0]:
+            process.kill()
+            raise AssertionError(f"nothing more came{', and it was answered' if sent else ''}: {shown!r}")
         try:
             piece = os.read(leader, 4096)
         except OSError:
