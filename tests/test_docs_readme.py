@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 import typer
 
-from erpsync.cli.front_page import EXIT_CODES, FRONT_PAGE
+from erpsync.cli.front_page import FRONT_PAGE
+from erpsync.cli.help_topics import EXIT_CODES, topics
 from erpsync.cli.main import app
 from erpsync.config.checking import _LATER
 from erpsync.domain.messages import State
@@ -127,7 +128,14 @@ def test_every_command_stands_in_it_with_a_line(words: tuple[str, ...]) -> None:
 
 def test_every_command_in_its_table_exists() -> None:
     for line in re.findall(r"^\| `erpsync ([a-z -]+)` \| ", TEXT, re.MULTILINE):
-        assert tuple(line.split()) in COMMANDS or line == "help exit-codes", line
+        command, _, topic = line.partition(" ")
+        assert tuple(line.split()) in COMMANDS or (command == "help" and topic in topics()), line
+
+
+@pytest.mark.parametrize("topic", topics())
+def test_every_topic_of_help_stands_in_it_and_on_the_front_page(topic: str) -> None:
+    assert f"| `erpsync help {topic}` | " in TEXT
+    assert f"help {topic}" in FRONT_PAGE
 
 
 @pytest.mark.parametrize("words", list(COMMANDS), ids=" ".join)
@@ -173,7 +181,9 @@ def test_every_help_has_an_example_that_can_be_run(words: tuple[str, ...], synce
         done = shell(synced, f"{example} --help" if endless else example)
         assert done.returncode in (0, 1, 2), (example, done.stdout)
         if done.returncode == 2:
-            assert re.search(r"is not in the store|asks first|(system|exception) \S+ does not exist", done.stdout), (
+            assert re.search(
+                r"is not in the store|has stopped already|asks first|(system|exception) \S+ does not exist", done.stdout
+            ), (
                 example,
                 done.stdout,
             )

@@ -13,7 +13,8 @@ from erpsync.cli import practice
 from erpsync.cli.commands import Command, alone, workbench
 from erpsync.cli.options import HOW, Answer, AnswerFormat
 from erpsync.cli.output import emit, flush, remark, say, utc
-from erpsync.cli.status import DELIVERED, LOST, read_status, status_answer, status_lines
+from erpsync.cli.status import DELIVERED, LOST, read_status, status_lines
+from erpsync.cli.status_json import status_answer
 from erpsync.cli.syncing import run_sync
 from erpsync.errors import ErpsyncError, UsageError
 from erpsync.terminal import duration, plural, safe

@@ -83,15 +83,7 @@ def list_(
         else:
             letters = [_Letter(row, line_behind(db, [row.message_id])) for row in page.items]
     times, usual = clock(bench), bench.landscape.currency
-    remarks = [
-        count_line(
-            len(letters),
-            page.total,
-            page.everything,
-            "dead letters" if page.everything != 1 else "dead letter",
-            times=times,
-        )
-    ]
+    remarks = [count_line(len(letters), page.total, page.everything, "dead letter", times=times)]
     if letters:
         remarks.append(f"next: erpsync dlq show {letters[0].row.message_id}")
     listing(

@@ -56,7 +56,7 @@ def list_(
     with bench.store.read() as db:
         page = events(db, selection(bench, where, limit=limit, sort=sort, output=output))
     times = clock(bench)
-    remarks = [count_line(len(page.items), page.total, page.everything, "events", times=times)]
+    remarks = [count_line(len(page.items), page.total, page.everything, "event", times=times)]
     if page.items:
         remarks.append(f"next: erpsync events show {page.items[0].event_id}")
     listing(

@@ -1,4 +1,4 @@
-"""What ``erpsync --help`` and ``erpsync help exit-codes`` print."""
+"""What ``erpsync --help`` prints."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ See
 
 Explain
   trace         all that happened to a key, on one line of time
+  xref          what each system calls our documents
 
 Repair
   dlq           dead letters: the list, one letter with its evidence
@@ -25,22 +26,15 @@ Repair
 Run
   sync          carry documents now, and wait until nothing more can move
   run           the worker
-  systems       state, probe, resume
+  systems, workers              state, probe, resume; who runs, stop
 
 Set up
-  init, check   the landscape file, its mistakes
+  init, check, config           the landscape file, its mistakes, what holds
   store         info, verify, migrate
   sim, demo     a practice landscape
 
-Start with: erpsync status     Exit codes: erpsync help exit-codes
-Version: erpsync --version     One command: erpsync COMMAND --help"""
+Govern
+  audit         who did what, and whether the log of it is whole
 
-EXIT_CODES = """\
-  0  good, also for an empty list; leaving a question; a closed pipe
-  1  the answer is no (verify), or a part of many failed (sync, replay)
-  2  wrong usage, landscape or input; refused by --read-only
-  3  nothing could be tried: systems refused or out of reach
-  4  the store is unusable: locked, damaged, too new, its disk full
-  8  still pending at the time limit
- 70  a defect in erpsync
-130  interrupted (Ctrl-C); 143 ended by SIGTERM"""
+Start with: erpsync status     More: erpsync help exit-codes, help filters
+Version: erpsync --version     One command: erpsync COMMAND --help"""

@@ -6,6 +6,7 @@ import gc
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from typing import Annotated, ClassVar
 
 import typer
@@ -21,7 +22,9 @@ class _Everything(Commands):
     """All commands, each loaded when it is asked for."""
 
     deferred: ClassVar[Mapping[str, str]] = {
+        "audit": "erpsync.cli.audit",
         "check": "erpsync.cli.checking",
+        "config": "erpsync.cli.config",
         "demo": "erpsync.cli.demo",
         "dlq": "erpsync.cli.dlq",
         "events": "erpsync.cli.events",
@@ -37,6 +40,8 @@ class _Everything(Commands):
         "sync": "erpsync.cli.syncing",
         "systems": "erpsync.cli.systems",
         "trace": "erpsync.cli.tracing",
+        "workers": "erpsync.cli.workers",
+        "xref": "erpsync.cli.xref",
     }
 
 
@@ -71,16 +76,23 @@ def root(
 
 
 @app.command(name="help", cls=Command, hidden=True)
-def help_(topic: Annotated[str, typer.Argument(metavar="[TOPIC]", help="exit-codes")] = "") -> None:
-    """Say more about a topic: exit-codes."""
-    from erpsync.cli.front_page import EXIT_CODES, FRONT_PAGE  # noqa: PLC0415  (text that only help shows)
+def help_(topic: Annotated[str, typer.Argument(metavar="[TOPIC]", help="exit-codes, filters")] = "") -> None:
+    """Say more about a topic: exit-codes, filters."""
+    if not topic:
+        from erpsync.cli.front_page import FRONT_PAGE  # noqa: PLC0415  (text that only help shows)
 
-    if topic == "exit-codes":
-        say(*EXIT_CODES.splitlines())
+        say(*FRONT_PAGE.splitlines())
         return
-    if topic:
-        raise UsageError(f"help has no topic {topic}", hint="exit-codes; for a command: erpsync COMMAND --help")
-    say(*FRONT_PAGE.splitlines())
+    from erpsync.cli.help_topics import topics  # noqa: PLC0415  (as above)
+
+    known = topics()
+    if topic not in known:
+        near = get_close_matches(topic, known, n=1)
+        raise UsageError(
+            f"help has no topic {topic}",
+            hint=f"{near[0] + '? ' if near else ''}Topics: {', '.join(known)}; a command: erpsync COMMAND --help",
+        )
+    say(*known[topic]())
 
 
 def main(argv: Sequence[str] | None = None, *, bench: Workbench | None = None) -> int:

@@ -42,7 +42,7 @@ def list_(
         page = messages(db, selection(bench, where, limit=limit, sort=sort, output=output))
         states = {name: row.state for name, row in systems(db).items()}
     times, usual = clock(bench), bench.landscape.currency
-    remarks = [count_line(len(page.items), page.total, page.everything, "messages", times=times)]
+    remarks = [count_line(len(page.items), page.total, page.everything, "message", times=times)]
     if page.items:
         remarks.append(f"next: erpsync messages show {page.items[0].message_id}")
     listing(

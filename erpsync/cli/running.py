@@ -57,10 +57,13 @@ def run(
                 read=getattr(report, "pulled", None),
                 died=died,
                 signal=report.signal,
+                stopped_by=report.stopped_by,
             )
         )
     else:
         read = f"{report.pulled:,} read, " if hasattr(report, "pulled") else ""
+        if report.stopped_by:
+            remark(f"{safe(report.stopped_by)} asked it to stop")
         say(f"{read}{report.delivered:,} delivered{f', {died:,} died' if died else ''}.", "next: erpsync status")
     if report.signal is not None:
         return TERMINATED if report.signal == 15 else INTERRUPTED

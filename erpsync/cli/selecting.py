@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, TypeVar
 
 from erpsync.cli.options import DEFAULT_LIMIT, Output
 from erpsync.domain.values import from_minor_units
-from erpsync.terminal import Clock, money
+from erpsync.errors import UsageError
+from erpsync.terminal import Clock, money, plural
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from erpsync.domain.filter_nodes import Node
     from erpsync.store.reading.asked import Selection
     from erpsync.workbench import Workbench
+
+Row = TypeVar("Row")
 
 
 def selection(bench: Workbench, where: str, *, limit: int | None, sort: str, output: Output) -> Selection:
@@ -42,15 +46,47 @@ def _filter(where: str) -> Node:
     return parse(where)
 
 
+def filtered(
+    bench: Workbench,
+    rows: Iterable[Row],
+    values: Callable[[Row], Mapping[str, object]],
+    *,
+    where: str,
+    sort: str,
+    subject: str,
+    fields: Sequence[str],
+) -> list[Row]:
+    """Rows that are all in hand, those that a filter lets through, in the order asked for; raises FilterError and UsageError."""
+    from erpsync.domain.filters import check_fields, matches  # noqa: PLC0415  (as above)
+
+    node, zone, now = _filter(where), clock(bench).zone, bench.now()
+    check_fields(node, fields, subject=subject)
+    found = [row for row in rows if matches(node, values(row), now=now, zone=zone)]
+    if sort:
+        name = sort.removeprefix("-")
+        if name not in fields:
+            near = get_close_matches(name, fields, n=1)
+            raise UsageError(
+                f"--sort {sort}: there is no such field",
+                hint=f"{near[0] + '? ' if near else ''}Fields: {', '.join(sorted(fields))}",
+            )
+        found.sort(key=lambda row: _sortable(values(row)[name]), reverse=sort.startswith("-"))
+    return found
+
+
+def _sortable(value: object) -> tuple[str, object]:
+    return type(value).__name__, value
+
+
 def clock(bench: Workbench) -> Clock:
     """The clock on the wall of this landscape, as of now."""
     return Clock(bench.now(), bench.landscape.timezone)
 
 
 def count_line(shown: int, total: int, everything: int, noun: str, *, times: Clock | None = None) -> str:
-    """``8 of 37; 41 dead letters in all; times are CDT``."""
+    """``8 of 37; 41 dead letters in all; times are CDT``; ``noun`` is of one of them."""
     parts = [f"{shown:,} of {total:,}"] if shown != total or total != everything else []
-    parts.append(f"{everything:,} {noun}{' in all' if parts else ''}")
+    parts.append(plural(everything, noun) + (" in all" if parts else ""))
     if times is not None and shown:
         parts.append(f"times are {times.zone_name}")
     return "; ".join(parts)

@@ -9,11 +9,11 @@ import typer
 from erpsync.cli.causes import cause_run, cause_text
 from erpsync.cli.commands import Command, alone, workbench
 from erpsync.cli.exit_codes import NO
-from erpsync.cli.options import Answer, AnswerFormat
-from erpsync.cli.output import emit, envelope, room, say, utc
-from erpsync.cli.selecting import clock, one_currency, stakes_json
+from erpsync.cli.options import Answer, AnswerFormat, duration
+from erpsync.cli.output import emit, envelope, room, say
+from erpsync.cli.selecting import clock, one_currency
 from erpsync.cli.tables import Column, padded_pair, table, wrapped
-from erpsync.cli.wording import waiting_seconds
+from erpsync.errors import UsageError
 from erpsync.terminal import Clock, amounts, count, money, padded, plural, safe, width
 
 if TYPE_CHECKING:
@@ -21,32 +21,54 @@ if TYPE_CHECKING:
     from erpsync.store.reading.systems import SystemStanding
     from erpsync.workbench import Workbench
 
-_STATES = ("ready", "leased", "held", "unknown", "dead", "done", "skipped")
 DELIVERED = ("created", "updated", "unchanged", "removed", "settled", "settled_delivered")
 DIED = ("refused", "unmappable", "exhausted", "expired", "poison")
 LOST = ("unknown",)
-SETTLED = ("settled", "settled_delivered", "settled_not_delivered", "not_found")
 DUPLICATES = "told:duplicate"
+_QUICKEST_SECONDS = 0.5
 
 
 app = alone()
 
 
-@app.command(name="status", cls=Command, epilog="Example: erpsync status --check")
+@app.command(
+    name="status",
+    cls=Command,
+    epilog="Examples\n  for a script:  erpsync status --check\n  for a screen:  erpsync status --watch",
+)
 def status(
     ctx: typer.Context,
     *,
     check: Annotated[bool, typer.Option("--check", help="exit 1 when not well")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="again and again until Ctrl-C; in a pipe one line a change")
+    ] = False,
+    every: Annotated[str, typer.Option("--every", metavar="AGE", help="the pace of --watch (2s)")] = "2s",
     output: AnswerFormat = Answer.TABLE,
 ) -> int:
     """What is at stake and by which causes, and the state of each system."""
     bench = workbench(ctx)
+    if watch:
+        from erpsync.cli.status_watch import watch as watch_status  # noqa: PLC0415  (only where it is watched)
+
+        if check:
+            raise UsageError("--check answers once, --watch goes on", hint="one of them")
+        watch_status(bench, every_seconds=_pace(every), output=output)
     found = read_status(bench)
     if output is Answer.JSON:
+        from erpsync.cli.status_json import status_answer  # noqa: PLC0415  (only where it is asked for)
+
         emit(envelope(bench, "status", **status_answer(bench, found)))
     else:
         say(*status_lines(bench, found))
     return NO if check and found.causes else 0
+
+
+def _pace(every: str) -> float:
+    seconds = duration(every, option="--every").total_seconds()
+    if seconds < _QUICKEST_SECONDS:
+        raise UsageError("--every needs half a second at least", hint="like 2s or 1m")
+    return seconds
 
 
 def read_status(bench: Workbench) -> Status:
@@ -211,83 +233,3 @@ def _last_hour(found: Status, columns: int | None) -> list[str]:
         still = found.counts.get("unknown", 0)
         parts.append(f"{plural(lost, 'answer')} lost" + (f", {still:,} not settled" if still else ", all settled"))
     return wrapped(f"Last hour: {', '.join(parts)}.", room=columns)
-
-
-def status_answer(bench: Workbench, found: Status) -> dict[str, object]:
-    """The answer in JSON, without its envelope."""
-    usual, now = bench.landscape.currency, bench.now()
-    hour = found.last_hour
-    return {
-        "production": bench.landscape.production,
-        "well": not found.causes,
-        "at_stake": {
-            **stakes_json(found.stakes, usual=usual),
-            "documents": found.documents if found.exact else None,
-            "invoices": None,
-            "counted_once": {**stakes_json(found.twice_stakes, usual=usual), "documents": found.twice}
-            if found.exact
-            else None,
-        },
-        "causes": [
-            {
-                "code": str(cause.code),
-                "system": cause.system,
-                "since": utc(cause.since),
-                "waiting_seconds": waiting_seconds(now, cause.since) if cause.since else None,
-                "messages": cause.messages,
-                "behind": cause.behind,
-                "behind_more": cause.behind_more,
-                "invoices": None,
-                "at_stake": stakes_json(cause.stakes, usual=usual),
-                "first": cause.first_id,
-                "key": cause.first_key or None,
-                "error": cause.error or None,
-                "text": cause_text(cause),
-                "run": cause_run(cause),
-            }
-            for cause in found.causes
-        ],
-        "messages": {state: found.counts.get(state, 0) for state in _STATES},
-        "systems": [_system_answer(bench, system) for system in found.systems],
-        "invoices": None,
-        "exceptions": {
-            "open": sum(ones.count for ones in found.exceptions),
-            "at_stake": stakes_json(_sum_of_exceptions(found), usual=usual),
-        },
-        "stock": None,
-        "last_hour": {
-            "delivered": sum(hour.get(outcome, 0) for outcome in DELIVERED),
-            "died": sum(hour.get(outcome, 0) for outcome in DIED),
-            "duplicates": hour.get(DUPLICATES, 0),
-            "answers_lost": sum(hour.get(outcome, 0) for outcome in LOST),
-            "answers_settled": sum(hour.get(outcome, 0) for outcome in SETTLED),
-        },
-        "workers": found.workers,
-        "read_only": bench.read_only,
-    }
-
-
-def _sum_of_exceptions(found: Status) -> list[tuple[str, int]]:
-    sums: dict[str, int] = {}
-    for ones in found.exceptions:
-        for currency, stake in ones.stakes:
-            sums[currency] = sums.get(currency, 0) + stake
-    return list(sums.items())
-
-
-def _system_answer(bench: Workbench, system: SystemStanding) -> dict[str, object]:
-    configured = bench.landscape.systems.get(system.name)
-    return {
-        "system": system.name,
-        "role": configured.role if configured else None,
-        "state": system.shown_state,
-        "breaker": "open" if system.state == "down" else "closed",
-        "since": utc(system.since),
-        "next_probe_at": utc(system.probe_at),
-        "due": system.due,
-        "oldest_due_seconds": waiting_seconds(bench.now(), system.oldest_due) if system.oldest_due else None,
-        "held": system.counts.get("held", 0),
-        "unknown": system.counts.get("unknown", 0),
-        "dead": system.counts.get("dead", 0),
-        "last_ok": utc(system.last_ok_at),
-    }

@@ -13,7 +13,7 @@ from erpsync.cli.commands import Command, group, workbench
 from erpsync.cli.exit_codes import UNREACHABLE
 from erpsync.cli.options import Answer, AnswerFormat, Format, Limit, Output, Reason, Sort, Where, Yes
 from erpsync.cli.output import command_line, emit, envelope, listing, say, utc
-from erpsync.cli.selecting import clock
+from erpsync.cli.selecting import clock, filtered
 from erpsync.cli.status import state_text
 from erpsync.cli.tables import Column
 from erpsync.cli.wording import waiting_seconds
@@ -40,27 +40,21 @@ def list_(
     ctx: typer.Context, *, where: Where = "", limit: Limit = None, sort: Sort = "", output: Format = Output.TABLE
 ) -> None:
     """Every system of the landscape, by name."""
-    from erpsync.domain.filters import check_fields, matches, parse  # noqa: PLC0415  (not for help)
-    from erpsync.store.connection import ms  # noqa: PLC0415  (as above)
+    from erpsync.store.connection import ms  # noqa: PLC0415  (not for help)
     from erpsync.store.reading.systems import standings  # noqa: PLC0415  (as above)
 
     bench = workbench(ctx)
-    times, node, landscape = clock(bench), parse(where), bench.landscape
-    check_fields(node, _FIELDS, subject="systems")
+    times, landscape = clock(bench), bench.landscape
     with bench.store.read() as db:
         found = standings(db, landscape.company, now_ms=ms(bench.now()), names=landscape.systems)
-    rows = [_Row(standing, landscape.systems.get(standing.name)) for standing in found]
-    everything = len(rows)
-    rows = [row for row in rows if matches(node, _values(row, times), now=bench.now(), zone=times.zone)]
-    if sort:
-        name = sort.removeprefix("-")
-        if name not in _FIELDS:
-            raise UsageError(f"--sort {sort}: there is no such field", hint=f"Fields: {', '.join(sorted(_FIELDS))}")
-        rows.sort(key=lambda row: _sortable(_values(row, times)[name]), reverse=sort.startswith("-"))
+    every = [_Row(standing, landscape.systems.get(standing.name)) for standing in found]
+    rows = filtered(
+        bench, every, lambda row: _values(row, times), where=where, sort=sort, subject="systems", fields=FIELDS
+    )
     total = len(rows)
     rows = rows[:limit] if limit else rows
     unwell = [row for row in rows if row.standing.state in ("down", "stopped", "paused")]
-    remarks = [f"{plural(everything, 'system')}" + "".join(f"; {_unwell(row, times)}" for row in unwell)]
+    remarks = [f"{plural(len(every), 'system')}" + "".join(f"; {_unwell(row, times)}" for row in unwell)]
     if unwell:
         remarks.append(f"next: {command_line('erpsync', 'systems', 'probe', unwell[0].standing.name)}")
     listing(
@@ -76,7 +70,7 @@ def list_(
     )
 
 
-_FIELDS = (
+FIELDS = (
     "adapter",
     "dead",
     "due",
@@ -108,10 +102,6 @@ def _values(row: _Row, times: Clock) -> dict[str, object]:
         "waiting": times.now - standing.since,
         "writes": classes(row.system) if row.system else "",
     }
-
-
-def _sortable(value: object) -> tuple[str, object]:
-    return type(value).__name__, value
 
 
 def _unwell(row: _Row, times: Clock) -> str:

@@ -73,17 +73,24 @@ def place_of(file: Path, path: Where) -> tuple[int, int]:
 
     What is not written has the place of the innermost table around it. Raises LandscapeError where there is no file.
     """
-    from erpsync.config.places import nearest_place, places  # noqa: PLC0415  (a good file needs no line numbers)
+    from erpsync.config.places import nearest_place  # noqa: PLC0415  (a good file needs no line numbers)
 
-    return nearest_place(places(_text(file, _content(file))), path).value
+    return nearest_place(places_of(file), path).value
+
+
+def places_of(file: Path) -> dict[Where, Place]:
+    """Where everything that is written stands in the file. Raises LandscapeError where there is none that can be read."""
+    from erpsync.config.places import places  # noqa: PLC0415  (as above)
+
+    return places(_text(file, _content(file)))
 
 
 def placed(error: LandscapeError, file: Path) -> LandscapeError:
     """A mistake that an adapter found in its options (``error.where``), with the line and column where it stands."""
     if error.file is None and error.where:
-        from erpsync.config.places import nearest_place, places  # noqa: PLC0415  (as above)
+        from erpsync.config.places import nearest_place  # noqa: PLC0415  (as above)
 
-        found = places(_text(file, _content(file)))
+        found = places_of(file)
         names = {".".join(str(part) for part in path): path for path in found}
         words = error.where.split(".")
         known = (names[name] for end in range(len(words), 0, -1) if (name := ".".join(words[:end])) in names)

@@ -33,9 +33,13 @@ _BEAT = timedelta(seconds=2)
 class Crew:
     """One worker's parts. ``wake`` makes the feeder look at once instead of at its next turn."""
 
-    def __init__(self, context: Context, *, only: Collection[str] = ()) -> None:
-        """``only``: deliver to these targets alone; empty: to all."""
+    def __init__(
+        self, context: Context, *, only: Collection[str] = (), asked_to_stop: Callable[[], None] | None = None
+    ) -> None:
+        """``only``: deliver to these targets alone; empty: to all. ``asked_to_stop`` hears that somebody wants this worker to end."""
         self.context = context
+        self._asked_to_stop = asked_to_stop or self.stop
+        self.stop_asked_by: str | None = None
         self._targets = [name for name in context.routes.targets if not only or name in only]
         self._woken = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -223,7 +227,10 @@ class Crew:
     async def _beat(self) -> None:
         context = self.context
         if context.worker_id:
-            await context.store.writer.run(lambda db: workers.beat(db, context.worker_id, now=context.now_ms))
+            asked = await context.store.writer.run(lambda db: workers.beat(db, context.worker_id, now=context.now_ms))
+            if asked is not None and self.stop_asked_by is None:
+                self.stop_asked_by = asked
+                self._asked_to_stop()
         with context.store.read() as db:
             self._count_workers(db)
             gone = [worker for worker, pid in workers.of_host(db, socket.gethostname()) if not _runs(pid)]

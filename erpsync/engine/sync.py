@@ -138,7 +138,7 @@ async def _sync(
     pulls = pulls_of(context, routes)
     stop, stopped = asyncio.Event(), WorkerReport()
     with stop_on_signals(stop, stopped):
-        async with Crew(context, only=wish.to) as crew:
+        async with Crew(context, only=wish.to, asked_to_stop=stop.set) as crew:
             show = asyncio.create_task(_show(context, routes, pulls, progress, started, mark))
             try:
                 async with asyncio.timeout(limit.total_seconds()):

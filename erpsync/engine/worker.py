@@ -22,12 +22,13 @@ _TURN_SECONDS = 0.25
 
 @dataclass
 class WorkerReport:
-    """What a worker did. ``signal`` is the one that stopped it, if any did."""
+    """What a worker did. ``signal`` is the one that stopped it, ``stopped_by`` the person who asked it to, if any did."""
 
     delivered: int = 0
     late: int = 0
     pulled: int = 0
     signal: int | None = None
+    stopped_by: str | None = None
     errors: list[str] = field(default_factory=list)
 
 
@@ -87,9 +88,9 @@ async def run_worker(
             if not await context.store.writer.run(lambda _: lengthen(context.store.path)):
                 break
         with stop_on_signals(stop, report):
-            async with Crew(context) as crew:
+            async with Crew(context, asked_to_stop=stop.set) as crew:
                 await _work(context, crew, report, stop, Waiting(context, waits), once=once, until_idle=until_idle)
-            report.delivered, report.late = crew.feeder.delivered, crew.late
+            report.delivered, report.late, report.stopped_by = crew.feeder.delivered, crew.late, crew.stop_asked_by
     if crew.defects:
         raise crew.defects[0]
     return report

@@ -148,6 +148,7 @@ _CASES: tuple[str, ...] = (
         command TEXT NOT NULL,
         started_at INTEGER NOT NULL,
         seen_at INTEGER NOT NULL,
+        stop_asked_by TEXT,
         stopped_at INTEGER
     ) STRICT""",
 )

@@ -42,9 +42,17 @@ def arrive(db: Connection, *, host: str, pid: int, command: str, now: int) -> in
     return int(row[0])
 
 
-def beat(db: Connection, worker_id: int, *, now: int) -> None:
-    """It is still there."""
+def beat(db: Connection, worker_id: int, *, now: int) -> str | None:
+    """It is still there; returns who asked it to stop, if anybody did."""
     db.execute("UPDATE workers SET seen_at = ? WHERE worker_id = ?", (now, worker_id))
+    row = db.execute("SELECT stop_asked_by FROM workers WHERE worker_id = ?", (worker_id,)).fetchone()
+    return row[0] if row else None
+
+
+def ask_to_stop(db: Connection, worker_id: int, *, by: str) -> bool:
+    """Ask a worker to bring what is in flight to its end and stop, at its next beat; False when it has left."""
+    asked = "UPDATE workers SET stop_asked_by = ? WHERE worker_id = ? AND stopped_at IS NULL"
+    return db.execute(asked, (by, worker_id)).rowcount == 1
 
 
 def leave(db: Connection, worker_id: int, *, now: int) -> None:

@@ -17,7 +17,7 @@ def test_dead_letters_come_by_money_then_the_longest_dead_then_id(erpsync: Run) 
 
 
 def test_a_listing_in_json_has_one_envelope(erpsync: Run) -> None:
-    for noun in ("dlq", "messages", "events", "exceptions", "systems"):
+    for noun in ("dlq", "messages", "events", "exceptions", "systems", "audit", "workers", "xref"):
         answer = erpsync(noun, "list", "-o", "json")
         whole = answer.json
         assert whole["schema"] == f"erpsync/{noun}.list/1"
@@ -71,6 +71,17 @@ def test_filters_reach_every_sort_of_field(erpsync: Run) -> None:
     assert keys("head and state = ready") == {"item:SKU-0", "item:SKU-1", "item:SKU-2", "item:SKU-3"}
     assert keys("error ~ '100%'") == set()
     assert keys("error ~ '_'") == set()
+
+
+def test_what_a_system_calls_a_document_is_found_by_either_name(erpsync: Run) -> None:
+    def called(where: str) -> list[tuple[str, str, str]]:
+        items = erpsync("xref", "list", "-o", "json", "--where", where).json["items"]
+        return [(item["system"], item["key"], item["far_id"]) for item in items]
+
+    one = [("erp", "order:SO-10498", "10498")]
+    assert called("far = 10498") == called("key = order:SO-10498") == called("kind = orders and age > 9h") == one
+    assert called("far = 10499 or system = shop") == []
+    assert erpsync("xref", "list", "-o", "ids").out == "10498\n"
 
 
 def test_a_listing_can_be_sorted_either_way(erpsync: Run) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Set as Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,6 +9,7 @@ from erpsync.errors import NotFound
 from erpsync.store.connection import Connection, moment
 from erpsync.store.lanes import messages_of
 from erpsync.store.reading.attempts import Attempt, attempts
+from erpsync.store.reading.audit import Act, acts_on
 from erpsync.store.reading.events import EventRow, events_of
 from erpsync.store.reading.exceptions import ExceptionRow, exceptions_of
 from erpsync.store.reading.messages import COLUMNS, TABLES, MessageRow, message_row, with_waits
@@ -33,24 +32,6 @@ class Subject:
     def key(self) -> str:
         """Its key, short form."""
         return f"{self.kind}:{self.number}"
-
-
-@dataclass(frozen=True)
-class Act:
-    """What a person did, or the engine decided, on record."""
-
-    chain: str
-    seq: int
-    at: datetime
-    actor: str
-    what: str
-    subject: str
-    reason: str
-
-    @property
-    def act_id(self) -> str:
-        """How people name it: ``A-2208``, with its chain where that is not the first."""
-        return f"A-{self.seq}" if self.chain in ("", "main") else f"A-{self.chain}-{self.seq}"
 
 
 @dataclass(frozen=True)
@@ -136,18 +117,3 @@ def history(db: Connection, company: str, subject: Subject) -> History:
         exceptions=tuple(cases),
         acts=tuple(acts_on(db, company, subjects)),
     )
-
-
-def acts_on(db: Connection, company: str, subjects: Collection[str]) -> list[Act]:
-    """What the audit log has about these subjects, oldest first; one act may name many (``42790,42801``)."""
-    rows = db.execute(
-        "SELECT chain, seq, at, actor, what, subject, reason FROM audit WHERE company_id = ? "
-        "AND (subject IN (SELECT value FROM json_each(?)) OR subject GLOB '*,*') ORDER BY at, chain, seq",
-        (company_id(db, company), json.dumps(sorted(subjects))),
-    )
-    acts = [Act(row[0], row[1], moment(row[2]), row[3], row[4], row[5], row[6]) for row in rows]
-    return [
-        act
-        for act in acts
-        if act.subject in subjects or not subjects.isdisjoint(act.subject.partition(" ")[0].split(","))
-    ]

@@ -1,0 +1,78 @@
+"""``status --watch``: redrawn on a terminal; in a pipe one line a change. Ctrl-C or SIGTERM ends it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, NoReturn
+
+from erpsync.cli.options import Answer
+from erpsync.cli.output import as_json, envelope, flush, say
+from erpsync.cli.selecting import clock, stake_json
+from erpsync.cli.status import read_status, status_lines
+from erpsync.cli.status_json import status_answer
+from erpsync.cli.streams import on_terminal
+from erpsync.cli.wording import waiting_seconds
+from erpsync.terminal import safe
+
+if TYPE_CHECKING:
+    from erpsync.store.reading.status import Status
+    from erpsync.workbench import Workbench
+
+_HOME_AND_CLEAR = "\x1b[H\x1b[2J"
+
+
+def watch(bench: Workbench, *, every_seconds: float, output: Answer) -> NoReturn:
+    """Show how everything stands at this pace, until a signal ends it. The store is let go in between."""
+    redraws = output is Answer.TABLE and on_terminal(sys.stdout)
+    before: object = None
+    while True:
+        found = read_status(bench)
+        if redraws:
+            lines = status_lines(bench, found)
+            say(_HOME_AND_CLEAR + lines[0], *lines[1:])
+        else:
+            now = _figures(bench, found)
+            if now != before:
+                say(_json(bench, found) if output is Answer.JSON else _line(bench, found, now))
+                before = now
+        flush()
+        bench.close()
+        time.sleep(every_seconds)
+
+
+def _figures(bench: Workbench, found: Status) -> dict[str, str]:
+    """What a change is told by; how long something waits is none."""
+    usual = bench.landscape.currency
+    stakes = found.stakes or ((usual, 0),)
+    figures = {
+        "stake": "+".join(
+            f"{stake_json(stake, code, usual=usual)['amount']}{'' if (code or usual) == usual else code}"
+            for code, stake in stakes
+        ),
+        "due": str(sum(system.due for system in found.systems)),
+        "held": str(found.counts.get("held", 0)),
+        "dead": str(found.counts.get("dead", 0)),
+        "unknown": str(found.counts.get("unknown", 0)),
+    }
+    unwell = {
+        state: [safe(system.name) for system in found.systems if system.state == state]
+        for state in ("down", "stopped", "paused")
+    }
+    return figures | {state: ",".join(names) for state, names in unwell.items() if names}
+
+
+def _line(bench: Workbench, found: Status, figures: dict[str, str]) -> str:
+    oldest = min((system.oldest_due for system in found.systems if system.oldest_due), default=None)
+    waits = f"{waiting_seconds(bench.now(), oldest)}s" if oldest else "-"
+    shown: dict[str, str] = {}
+    for name, value in figures.items():
+        shown[name] = value
+        if name == "due":
+            shown["oldest"] = waits
+    at = bench.now().astimezone(clock(bench).zone)
+    return " ".join([f"{at:%H:%M:%S}", *(f"{name}={value}" for name, value in shown.items())])
+
+
+def _json(bench: Workbench, found: Status) -> str:
+    return as_json(envelope(bench, "status", **status_answer(bench, found)))

@@ -1,0 +1,131 @@
+"""The audit log as people read it: what persons did and the engine decided, the newest first."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from collections.abc import Set as Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from erpsync.store.connection import Connection, moment
+from erpsync.store.reading.asked import Field, Selection, Sort
+from erpsync.store.reading.selecting import Page, company_id, limit_sql, order_sql, where_sql
+
+
+@dataclass(frozen=True)
+class Act:
+    """What a person did, or the engine decided, on record. ``before`` and ``after`` as they were noted; None: not, or erased."""
+
+    chain: str
+    seq: int
+    at: datetime
+    actor: str
+    what: str
+    subject: str
+    reason: str
+    command: str
+    before: bytes | None
+    after: bytes | None
+    previous: bytes
+    hash: bytes
+
+    @property
+    def act_id(self) -> str:
+        """How people name it: ``A-2208``, with its chain where that is not the first."""
+        return act_id(self.chain, self.seq)
+
+
+@dataclass(frozen=True)
+class Newest:
+    """The last act of a chain, and its hash: noted elsewhere, it shows later whether the end was cut off."""
+
+    chain: str
+    seq: int
+    hash: bytes
+
+    @property
+    def act_id(self) -> str:
+        """How people name it."""
+        return act_id(self.chain, self.seq)
+
+
+def act_id(chain: str, seq: int) -> str:
+    """``A-2208``; of another chain than the first ``A-WH2-17``."""
+    return f"A-{seq}" if chain in ("", "main") else f"A-{chain}-{seq}"
+
+
+_COLUMNS = (
+    "a.chain, a.seq, a.at, a.actor, a.what, a.subject, a.reason, a.command, b.content, c.content, a.previous, a.hash"
+)
+_TABLES = "audit a LEFT JOIN payloads b ON b.payload_id = a.before_id LEFT JOIN payloads c ON c.payload_id = a.after_id"
+# Those of the store itself belong to everybody.
+_OWN = "a.company_id IN (0, ?)"
+
+FIELDS: dict[str, Field] = {
+    "actor": Field("a.actor"),
+    "age": Field("a.at", Sort.AGE),
+    "at": Field("a.at", Sort.MOMENT),
+    "command": Field("a.command"),
+    "id": Field("a.seq", Sort.NUMBER),
+    "reason": Field("a.reason"),
+    "subject": Field("a.subject"),
+    "what": Field("a.what"),
+}
+
+
+def acts(db: Connection, selection: Selection, *, since: int | None = None) -> Page[Act]:
+    """Acts, the newest first; ``since`` (milliseconds) leaves out what is older."""
+    condition, values = where_sql(selection, FIELDS, subject="acts")
+    order = order_sql(selection, FIELDS, usual="a.at DESC, a.chain, a.seq DESC", last="a.chain, a.seq")
+    company = company_id(db, selection.company)
+    own = f"{_OWN} AND a.at >= ?"
+    asked = (company, since or 0, *values)
+    rows = db.execute(
+        f"SELECT {_COLUMNS} FROM {_TABLES} WHERE {own} AND {condition} {order} {limit_sql(selection)}", asked
+    ).fetchall()
+    everything = _count(db, _OWN, (company,))
+    total = (
+        len(rows) if not selection.limit or len(rows) < selection.limit else _count(db, f"{own} AND {condition}", asked)
+    )
+    return Page(tuple(_act(row) for row in rows), total, everything)
+
+
+def acts_on(db: Connection, company: str, subjects: Collection[str]) -> list[Act]:
+    """What the audit log has about these subjects, oldest first; one act may name many (``42790,42801``)."""
+    rows = db.execute(
+        f"SELECT {_COLUMNS} FROM {_TABLES} WHERE a.company_id = ? "
+        "AND (a.subject IN (SELECT value FROM json_each(?)) OR a.subject GLOB '*,*') ORDER BY a.at, a.chain, a.seq",
+        (company_id(db, company), json.dumps(sorted(subjects))),
+    )
+    found = [_act(row) for row in rows]
+    return [
+        act
+        for act in found
+        if act.subject in subjects or not subjects.isdisjoint(act.subject.partition(" ")[0].split(","))
+    ]
+
+
+def newest(db: Connection) -> list[Newest]:
+    """The end of each chain."""
+    rows = db.execute(
+        "SELECT chain, seq, hash FROM audit WHERE (chain, seq) IN (SELECT chain, max(seq) FROM audit GROUP BY chain) ORDER BY chain"
+    )
+    return [Newest(str(chain), int(seq), bytes(hash_)) for chain, seq, hash_ in rows]
+
+
+def hash_of(db: Connection, chain: str, seq: int) -> bytes | None:
+    """The hash of one act; None where it is not there."""
+    row = db.execute("SELECT hash FROM audit WHERE chain = ? AND seq = ?", (chain, seq)).fetchone()
+    return bytes(row[0]) if row else None
+
+
+def _count(db: Connection, condition: str, values: Sequence[object]) -> int:
+    return int(db.execute(f"SELECT count(*) FROM audit a WHERE {condition}", values).fetchone()[0])
+
+
+def _act(row: Sequence[Any]) -> Act:
+    chain, seq, at, actor, what, subject, reason, command, before, after, previous, hash_ = row
+    done = (moment(at), actor, what, subject, reason, command)
+    return Act(chain, seq, *done, before, after, bytes(previous), bytes(hash_))

@@ -1,0 +1,67 @@
+"""Cross-references as people read them: what each system calls our documents."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from erpsync.store.connection import Connection, moment
+from erpsync.store.reading.asked import Field, Selection, Sort
+from erpsync.store.reading.selecting import (
+    Page,
+    all_kind_words,
+    company_id,
+    limit_sql,
+    order_sql,
+    where_sql,
+)
+
+
+@dataclass(frozen=True)
+class XrefRow:
+    """What one system calls one document of ours, and since when."""
+
+    system: str
+    kind: str
+    number: str
+    far_id: str
+    bound_at: datetime
+
+    @property
+    def key(self) -> str:
+        """The key of our document, short form."""
+        return f"{self.kind}:{self.number}"
+
+
+FIELDS: dict[str, Field] = {
+    "age": Field("x.bound_at", Sort.AGE),
+    "bound": Field("x.bound_at", Sort.MOMENT),
+    "far": Field("x.far_id"),
+    "key": Field("r.kind || ':' || r.number"),
+    "kind": Field("x.kind", words=all_kind_words),
+    "system": Field("s.name"),
+}
+# CROSS JOIN keeps them in the order of their table, so that LIMIT ends the reading.
+_TABLES = "xrefs x CROSS JOIN records r ON r.record_id = x.record_id CROSS JOIN systems s ON s.system_id = x.system_id"
+
+
+def xrefs(db: Connection, selection: Selection) -> Page[XrefRow]:
+    """Cross-references, by system, and each system's in the order in which we came to know the documents."""
+    company = company_id(db, selection.company)
+    condition, values = where_sql(selection, FIELDS, subject="cross-references")
+    order = order_sql(selection, FIELDS, usual="x.system_id, x.record_id", last="x.system_id, x.record_id")
+    base = f"x.company_id = {int(company)}"
+    rows = db.execute(
+        f"SELECT s.name, x.kind, r.number, x.far_id, x.bound_at FROM {_TABLES} WHERE {base} AND {condition} {order} "
+        f"{limit_sql(selection)}",
+        values,
+    ).fetchall()
+    everything = int(db.execute(f"SELECT count(*) FROM xrefs x WHERE {base}").fetchone()[0])
+    if not selection.limit or len(rows) < selection.limit:
+        total = len(rows)
+    elif condition == "1":
+        total = everything
+    else:
+        total = int(db.execute(f"SELECT count(*) FROM {_TABLES} WHERE {base} AND {condition}", values).fetchone()[0])
+    found = (XrefRow(system, kind, number, far_id, moment(at)) for system, kind, number, far_id, at in rows)
+    return Page(tuple(found), total, everything)
