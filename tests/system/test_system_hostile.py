@@ -43,6 +43,9 @@ LISTINGS = (
     ("exceptions", "list"),
     ("dlq", "list"),
     ("systems", "list"),
+    ("xref", "list"),
+    ("audit", "list"),
+    ("config", "show"),
 )
 FORMATS = ("table", "json", "jsonl", "ids")
 READS = {
@@ -62,6 +65,11 @@ READS = {
     "systems list",
     "store info",
     "store verify",
+    "xref list",
+    "audit list",
+    "audit verify",
+    "config show",
+    "workers list",
 }
 # Those that act, and what is hostile for them: told to refuse, or looked at with --dry-run, below.
 ACTS = {
@@ -77,6 +85,7 @@ ACTS = {
     "dlq restore",
     "systems probe",
     "systems resume",
+    "workers stop",
     "store migrate",
     "sim up",
     "sim down",
@@ -345,7 +354,17 @@ def test_traces_and_lanes_of_hostile_keys_are_text(practice):
 
 
 @pytest.mark.parametrize(
-    "words", [("status",), ("systems", "list"), ("store", "info"), ("store", "verify"), ("check",)], ids=" ".join
+    "words",
+    [
+        ("status",),
+        ("systems", "list"),
+        ("workers", "list"),
+        ("store", "info"),
+        ("store", "verify"),
+        ("audit", "verify"),
+        ("check",),
+    ],
+    ids=" ".join,
 )
 @pytest.mark.parametrize("output", ["table", "json"])
 def test_the_whole_at_a_glance_is_text(practice, words, output):
@@ -385,6 +404,11 @@ def test_hostile_words_given_by_the_user_come_back_as_text(practice, text):
         ("messages", "list", f"--{text}"),
         ("systems", "probe", text),
         ("systems", "resume", text),
+        ("workers", "stop", text),
+        ("audit", "verify", "--noted", text),
+        ("audit", "list", "--since", text),
+        ("config", "show", f"--{text}"),
+        ("workers", "list", "--sort", text),
         ("sync", text),
         ("sync", "item", "--to", text),
         ("sync", "item", "--timeout", text),

@@ -56,31 +56,29 @@ def act_id(chain: str, seq: int) -> str:
     return f"A-{seq}" if chain in ("", "main") else f"A-{chain}-{seq}"
 
 
-_COLUMNS = (
-    "a.chain, a.seq, a.at, a.actor, a.what, a.subject, a.reason, a.command, b.content, c.content, a.previous, a.hash"
-)
-_TABLES = "audit a LEFT JOIN payloads b ON b.payload_id = a.before_id LEFT JOIN payloads c ON c.payload_id = a.after_id"
+_COLUMNS = "chain, seq, at, actor, what, subject, reason, command, b.content, c.content, previous, audit.hash"
+_TABLES = "audit LEFT JOIN payloads b ON b.payload_id = before_id LEFT JOIN payloads c ON c.payload_id = after_id"
 # Those of the store itself belong to everybody.
-_OWN = "a.company_id IN (0, ?)"
+_OWN = "company_id IN (0, ?)"
 
 FIELDS: dict[str, Field] = {
-    "actor": Field("a.actor"),
-    "age": Field("a.at", Sort.AGE),
-    "at": Field("a.at", Sort.MOMENT),
-    "command": Field("a.command"),
-    "id": Field("a.seq", Sort.NUMBER),
-    "reason": Field("a.reason"),
-    "subject": Field("a.subject"),
-    "what": Field("a.what"),
+    "actor": Field("actor"),
+    "age": Field("at", Sort.AGE),
+    "at": Field("at", Sort.MOMENT),
+    "command": Field("command"),
+    "id": Field("seq", Sort.NUMBER),
+    "reason": Field("reason"),
+    "subject": Field("subject"),
+    "what": Field("what"),
 }
 
 
 def acts(db: Connection, selection: Selection, *, since: int | None = None) -> Page[Act]:
     """Acts, the newest first; ``since`` (milliseconds) leaves out what is older."""
     condition, values = where_sql(selection, FIELDS, subject="acts")
-    order = order_sql(selection, FIELDS, usual="a.at DESC, a.chain, a.seq DESC", last="a.chain, a.seq")
+    order = order_sql(selection, FIELDS, usual="at DESC, chain, seq DESC", last="chain, seq")
     company = company_id(db, selection.company)
-    own = f"{_OWN} AND a.at >= ?"
+    own = f"{_OWN} AND at >= ?"
     asked = (company, since or 0, *values)
     rows = db.execute(
         f"SELECT {_COLUMNS} FROM {_TABLES} WHERE {own} AND {condition} {order} {limit_sql(selection)}", asked
@@ -95,8 +93,8 @@ def acts(db: Connection, selection: Selection, *, since: int | None = None) -> P
 def acts_on(db: Connection, company: str, subjects: Collection[str]) -> list[Act]:
     """What the audit log has about these subjects, oldest first; one act may name many (``42790,42801``)."""
     rows = db.execute(
-        f"SELECT {_COLUMNS} FROM {_TABLES} WHERE a.company_id = ? "
-        "AND (a.subject IN (SELECT value FROM json_each(?)) OR a.subject GLOB '*,*') ORDER BY a.at, a.chain, a.seq",
+        f"SELECT {_COLUMNS} FROM {_TABLES} WHERE company_id = ? "
+        "AND (subject IN (SELECT value FROM json_each(?)) OR subject GLOB '*,*') ORDER BY at, chain, seq",
         (company_id(db, company), json.dumps(sorted(subjects))),
     )
     found = [_act(row) for row in rows]
@@ -122,7 +120,7 @@ def hash_of(db: Connection, chain: str, seq: int) -> bytes | None:
 
 
 def _count(db: Connection, condition: str, values: Sequence[object]) -> int:
-    return int(db.execute(f"SELECT count(*) FROM audit a WHERE {condition}", values).fetchone()[0])
+    return int(db.execute(f"SELECT count(*) FROM audit WHERE {condition}", values).fetchone()[0])
 
 
 def _act(row: Sequence[Any]) -> Act:
