@@ -44,8 +44,9 @@ def arrive(db: Connection, *, host: str, pid: int, command: str, now: int) -> in
 
 def beat(db: Connection, worker_id: int, *, now: int) -> str | None:
     """It is still there; returns who asked it to stop, if anybody did."""
-    db.execute("UPDATE workers SET seen_at = ? WHERE worker_id = ?", (now, worker_id))
-    row = db.execute("SELECT stop_asked_by FROM workers WHERE worker_id = ?", (worker_id,)).fetchone()
+    row = db.execute(
+        "UPDATE workers SET seen_at = ? WHERE worker_id = ? RETURNING stop_asked_by", (now, worker_id)
+    ).fetchone()
     return row[0] if row else None
 
 

@@ -69,6 +69,17 @@ def test_the_count_says_what_was_left_out(acts: Run) -> None:
     ]
 
 
+def test_the_total_is_of_all_that_match_whatever_is_shown(acts: Run) -> None:
+    def told(*words: str) -> tuple[int, int]:
+        whole = acts("audit", "list", "-o", "json", *words).json
+        return whole["shown"], whole["total"]
+
+    every = told()[1]
+    assert told("--limit", "1") == (1, every)
+    assert told("--limit", "1", "--where", "actor = engine or actor = rlopez") == (1, 2)
+    assert told("--limit", "1", "--since", "8m") == (1, 2)
+
+
 def test_a_whole_log_says_where_it_ends_and_that_end_can_be_noted(acts: Run) -> None:
     told = acts("audit", "verify")
     assert told.code == 0

@@ -11,7 +11,7 @@ from typing import Any
 
 from erpsync.store.connection import Connection, moment
 from erpsync.store.reading.asked import Field, Selection, Sort
-from erpsync.store.reading.selecting import Page, company_id, limit_sql, order_sql, where_sql
+from erpsync.store.reading.selecting import Page, company_id, limit_sql, order_sql, total_of, where_sql
 
 
 @dataclass(frozen=True)
@@ -83,10 +83,10 @@ def acts(db: Connection, selection: Selection, *, since: int | None = None) -> P
     rows = db.execute(
         f"SELECT {_COLUMNS} FROM {_TABLES} WHERE {own} AND {condition} {order} {limit_sql(selection)}", asked
     ).fetchall()
-    everything = _count(db, _OWN, (company,))
-    total = (
-        len(rows) if not selection.limit or len(rows) < selection.limit else _count(db, f"{own} AND {condition}", asked)
-    )
+    everything = int(db.execute(f"SELECT count(*) FROM audit WHERE {_OWN}", (company,)).fetchone()[0])
+    counting = f"audit WHERE {own} AND {condition}"
+    known = everything if since is None else None
+    total = total_of(db, selection, counting, asked, shown=len(rows), everything=known)
     return Page(tuple(_act(row) for row in rows), total, everything)
 
 
@@ -117,10 +117,6 @@ def hash_of(db: Connection, chain: str, seq: int) -> bytes | None:
     """The hash of one act; None where it is not there."""
     row = db.execute("SELECT hash FROM audit WHERE chain = ? AND seq = ?", (chain, seq)).fetchone()
     return bytes(row[0]) if row else None
-
-
-def _count(db: Connection, condition: str, values: Sequence[object]) -> int:
-    return int(db.execute(f"SELECT count(*) FROM audit WHERE {condition}", values).fetchone()[0])
 
 
 def _act(row: Sequence[Any]) -> Act:

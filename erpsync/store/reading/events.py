@@ -18,6 +18,7 @@ from erpsync.store.reading.selecting import (
     limit_sql,
     moment_or_none,
     order_sql,
+    total_of,
     where_sql,
 )
 
@@ -108,12 +109,8 @@ def events(db: Connection, selection: Selection) -> Page[EventRow]:
         f"SELECT {_COLUMNS} FROM {_TABLES} WHERE {base} AND {condition} {order} {limit_sql(selection)}", values
     ).fetchall()
     everything = int(db.execute("SELECT count(*) FROM events").fetchone()[0])
-    if selection.limit == 0 or len(rows) < selection.limit:
-        total = len(rows)
-    elif condition == "1":
-        total = everything
-    else:
-        total = int(db.execute(f"SELECT count(*) FROM {_TABLES} WHERE {base} AND {condition}", values).fetchone()[0])
+    counting = f"{_TABLES} WHERE {base} AND {condition}"
+    total = total_of(db, selection, counting, values, shown=len(rows), everything=everything)
     return Page(tuple(_event_row(row) for row in rows), total, everything)
 
 

@@ -19,6 +19,7 @@ from erpsync.store.reading.selecting import (
     limit_sql,
     moment_or_none,
     order_sql,
+    total_of,
     where_sql,
 )
 
@@ -96,10 +97,8 @@ def exceptions(db: Connection, selection: Selection) -> Page[ExceptionRow]:
         f"SELECT {_COLUMNS} FROM {_TABLES} WHERE {wanted} AND {condition} {order} {limit_sql(selection)}", values
     ).fetchall()
     everything = int(db.execute(f"SELECT count(*) FROM exceptions x WHERE {open_ones}").fetchone()[0])
-    if selection.limit == 0 or len(rows) < selection.limit:
-        total = len(rows)
-    else:
-        total = int(db.execute(f"SELECT count(*) FROM {_TABLES} WHERE {wanted} AND {condition}", values).fetchone()[0])
+    counting = f"{_TABLES} WHERE {wanted} AND {condition}"
+    total = total_of(db, selection, counting, values, shown=len(rows), everything=None)
     return Page(tuple(exception_row(row) for row in rows), total, everything)
 
 

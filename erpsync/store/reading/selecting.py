@@ -72,6 +72,20 @@ def limit_sql(selection: Selection) -> str:
     return f"LIMIT {int(selection.limit)}" if selection.limit else ""
 
 
+def total_of(
+    db: Connection, selection: Selection, counting: str, values: Sequence[object], *, shown: int, everything: int | None
+) -> int:
+    """How many match: those shown where that is all, ``everything`` where nothing is left out (None: not known), else counted.
+
+    ``counting``: what stands behind ``SELECT count(*) FROM``.
+    """
+    if selection.limit == 0 or shown < selection.limit:
+        return shown
+    if everything is not None and isinstance(selection.where, Everything):
+        return everything
+    return int(db.execute(f"SELECT count(*) FROM {counting}", values).fetchone()[0])
+
+
 def asks_about(node: Node, name: str) -> bool:
     """Whether a filter mentions a field."""
     return any(leaf.field == name for leaf in leaves(node))

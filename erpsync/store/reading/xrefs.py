@@ -13,6 +13,7 @@ from erpsync.store.reading.selecting import (
     company_id,
     limit_sql,
     order_sql,
+    total_of,
     where_sql,
 )
 
@@ -57,11 +58,7 @@ def xrefs(db: Connection, selection: Selection) -> Page[XrefRow]:
         values,
     ).fetchall()
     everything = int(db.execute(f"SELECT count(*) FROM xrefs x WHERE {base}").fetchone()[0])
-    if not selection.limit or len(rows) < selection.limit:
-        total = len(rows)
-    elif condition == "1":
-        total = everything
-    else:
-        total = int(db.execute(f"SELECT count(*) FROM {_TABLES} WHERE {base} AND {condition}", values).fetchone()[0])
+    counting = f"{_TABLES} WHERE {base} AND {condition}"
+    total = total_of(db, selection, counting, values, shown=len(rows), everything=everything)
     found = (XrefRow(system, kind, number, far_id, moment(at)) for system, kind, number, far_id, at in rows)
     return Page(tuple(found), total, everything)
