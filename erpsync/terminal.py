@@ -82,12 +82,15 @@ def _escape(character: str) -> str:
 
 
 def width(text: str) -> int:
-    """How many columns ``text`` (already safe) takes: wide characters two, combining ones none."""
+    """How many columns ``text`` (already safe) takes: wide characters two, combining ones none.
+
+    The sum of its characters: what joins several into one shape acts, and ``safe`` makes an escape of it.
+    """
     if text.isascii():
         return len(text)
-    from rich.cells import cell_len  # noqa: PLC0415  (only where a character is not ASCII)
+    from rich.cells import get_character_cell_size  # noqa: PLC0415  (only where a character is not ASCII)
 
-    return cell_len(text)
+    return sum(map(get_character_cell_size, text))
 
 
 def head(text: str, columns: int) -> str:

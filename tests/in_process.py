@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from shaped import hold_to_shape
 
 from erpsync.cli.main import main
 from erpsync.workbench import Workbench
@@ -49,4 +50,7 @@ def say(folder: Path, environ: Mapping[str, str], *words: str, columns: int | No
         code = main(words, bench=Workbench(folder=folder, environ=environ, clock=lambda: datetime.now(UTC)))
     caught = [streams[name].buffer for name in ("stdout", "stderr")]
     out, err = (buffer.getvalue() for buffer in caught if isinstance(buffer, io.BytesIO))
-    return Said(code, out, err)
+    said = Said(code, out, err)
+    hold_to_shape(said.out)
+    hold_to_shape(said.err)
+    return said

@@ -10,8 +10,9 @@ import typer
 
 from erpsync.cli.commands import Command, group, workbench
 from erpsync.cli.exit_codes import NO
-from erpsync.cli.options import WHAT, Answer, AnswerFormat, Format, Limit, Output, Sort, Where, duration
-from erpsync.cli.output import emit, envelope, listing, say, utc
+from erpsync.cli.listings import listing
+from erpsync.cli.options import WHAT, Answer, AnswerFormat, Format, Limit, Output, Raw, Sort, Where, duration
+from erpsync.cli.output import emit, envelope, say, utc
 from erpsync.cli.selecting import clock, count_line, selection
 from erpsync.cli.tables import KEY_ROOM, Column
 from erpsync.errors import UsageError
@@ -37,6 +38,7 @@ def list_(
     limit: Limit = None,
     sort: Sort = "",
     output: Format = Output.TABLE,
+    raw: Raw = False,
 ) -> None:
     """What people did and the engine decided, the newest first."""
     from erpsync.store.connection import ms  # noqa: PLC0415  (not for help)
@@ -57,6 +59,7 @@ def list_(
         item=_item,
         identity=lambda act: act.act_id,
         output=output,
+        raw=raw,
         remarks=[
             count_line(len(page.items), page.total, page.everything, "act", times=times),
             *(["next: erpsync audit verify"] if ends else []),

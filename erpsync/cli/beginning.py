@@ -9,7 +9,7 @@ import typer
 
 from erpsync.cli.commands import Command, alone, workbench
 from erpsync.cli.options import Answer, AnswerFormat
-from erpsync.cli.output import command_line, emit, say, utc
+from erpsync.cli.output import command_line, emit, envelope_of, say
 from erpsync.errors import UsageError
 from erpsync.terminal import safe
 
@@ -36,7 +36,7 @@ def init(
     written = write_template(target)
     names = [str(path.relative_to(target)) for path in written]
     if output is Answer.JSON:
-        emit({"schema": "erpsync/init/1", "at": utc(bench.now()), "folder": str(target), "written": names})
+        emit(envelope_of(None, bench, "init", folder=str(target), written=names))
         return
     say(f"written to {safe(folder)}: {', '.join(map(safe, names))}")
     go = "" if folder == "." else f"{command_line('cd', folder)} && "

@@ -11,7 +11,7 @@ import typer
 from erpsync.cli.commands import Command, alone, workbench
 from erpsync.cli.exit_codes import UNREACHABLE, USAGE
 from erpsync.cli.options import Answer, AnswerFormat
-from erpsync.cli.output import command_line, emit, room, say, utc
+from erpsync.cli.output import command_line, emit, envelope, envelope_of, room, say
 from erpsync.cli.tables import wrapped
 from erpsync.errors import LandscapeError, UsageError
 from erpsync.terminal import plural, safe, took
@@ -53,17 +53,16 @@ def check(
             for name, ok, seconds, text in reached
         ]
         emit(
-            {
-                "schema": "erpsync/check/1",
-                "landscape": landscape.name,
-                "at": utc(bench.now()),
-                "file": file.name,
-                "good": True,
-                "total": 0,
-                "shown": 0,
-                "items": [],
-                "systems": systems if online else None,
-            }
+            envelope(
+                bench,
+                "check",
+                file=file.name,
+                good=True,
+                total=0,
+                shown=0,
+                items=[],
+                systems=systems if online else None,
+            )
         )
     else:
         say(f"{safe(file.name)} is good: {counted}")
@@ -129,15 +128,17 @@ def _bad(bench: Workbench, file: Path, mistakes: list[LandscapeError], output: A
             for mistake in mistakes
         ]
         emit(
-            {
-                "schema": "erpsync/check/1",
-                "at": utc(bench.now()),
-                "file": file.name,
-                "good": False,
-                "total": len(items),
-                "shown": len(items),
-                "items": items,
-            }
+            envelope_of(
+                None,
+                bench,
+                "check",
+                file=file.name,
+                good=False,
+                total=len(items),
+                shown=len(items),
+                items=items,
+                systems=None,
+            )
         )
         return USAGE
     columns = room()

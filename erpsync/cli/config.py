@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from erpsync.cli.commands import Command, group, workbench
-from erpsync.cli.options import Format, Limit, Output, Sort, Where
-from erpsync.cli.output import listing
+from erpsync.cli.listings import listing
+from erpsync.cli.options import Format, Limit, Output, Raw, Sort, Where
 from erpsync.cli.selecting import count_line, filtered
 from erpsync.cli.tables import Column
 from erpsync.terminal import safe
@@ -26,7 +26,13 @@ FIELDS = ("from", "line", "setting", "value")
     name="show", cls=Command, epilog="Example: erpsync config show --where 'setting ~ timeout and from != default'"
 )
 def show(
-    ctx: typer.Context, *, where: Where = "", limit: Limit = None, sort: Sort = "", output: Format = Output.TABLE
+    ctx: typer.Context,
+    *,
+    where: Where = "",
+    limit: Limit = None,
+    sort: Sort = "",
+    output: Format = Output.TABLE,
+    raw: Raw = False,
 ) -> None:
     """Every setting, in the order of the landscape file: from its line, from a spec file, or by default.
 
@@ -46,7 +52,12 @@ def show(
         item=lambda row: {"setting": row.name, "value": row.value, "from": row.origin, "line": row.line},
         identity=lambda row: row.name,
         output=output,
-        remarks=[f"{count_line(len(shown), len(rows), len(every), 'setting')}, of {safe(file)}", "next: erpsync check"],
+        raw=raw,
+        remarks=[
+            count_line(len(shown), len(rows), len(every), "setting"),
+            f"file: {safe(file)}",
+            "next: erpsync check",
+        ],
         more={"file": str(file)},
     )
 

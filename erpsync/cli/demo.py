@@ -12,7 +12,7 @@ from erpsync.cli import demo_landscape as made
 from erpsync.cli import practice
 from erpsync.cli.commands import Command, alone, workbench
 from erpsync.cli.options import HOW, Answer, AnswerFormat
-from erpsync.cli.output import emit, flush, remark, say, utc
+from erpsync.cli.output import emit, envelope, flush, remark, say
 from erpsync.cli.status import DELIVERED, LOST, read_status, status_lines
 from erpsync.cli.status_json import status_answer
 from erpsync.cli.syncing import run_sync
@@ -72,16 +72,15 @@ def demo(
             counted = _counted(control)
             if output is Answer.JSON:
                 emit(
-                    {
-                        "schema": "erpsync/demo/1",
-                        "landscape": "demo",
-                        "at": utc(bench.now()),
-                        "steps": told.steps,
-                        "status": status_answer(bench, found),
-                        "diff": None,
-                        "counted": counted,
-                        "folder": str(root),
-                    }
+                    envelope(
+                        bench,
+                        "demo",
+                        steps=told.steps,
+                        status=status_answer(bench, found),
+                        diff=None,
+                        counted=counted,
+                        folder=str(root),
+                    )
                 )
             else:
                 _ending(bench, found, counted, folder)

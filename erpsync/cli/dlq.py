@@ -13,6 +13,7 @@ from erpsync.cli.asking import ask
 from erpsync.cli.commands import Command, group, workbench
 from erpsync.cli.exit_codes import NO
 from erpsync.cli.letter import show
+from erpsync.cli.listings import listing
 from erpsync.cli.options import (
     HOW,
     Answer,
@@ -22,13 +23,14 @@ from erpsync.cli.options import (
     Ids,
     Limit,
     Output,
+    Raw,
     Reason,
     Sort,
     Where,
     Yes,
     from_stdin,
 )
-from erpsync.cli.output import command_line, emit, envelope, listing, say, utc
+from erpsync.cli.output import command_line, emit, envelope, say, utc
 from erpsync.cli.selecting import clock, count_line, one_currency, selection, stake_text, stakes_json
 from erpsync.cli.tables import KEY_ROOM, Column
 from erpsync.cli.wording import cause_text, message_item
@@ -69,6 +71,7 @@ def list_(
     limit: Limit = None,
     sort: Sort = "",
     output: Format = Output.TABLE,
+    raw: Raw = False,
 ) -> None:
     """Dead letters, those with most money at stake first, then those longest dead."""
     from erpsync.store.reading.line import line_behind  # noqa: PLC0415  (not for help)
@@ -95,6 +98,7 @@ def list_(
         item=lambda letter: _item(bench, letter),
         identity=lambda letter: str(letter.row.message_id),
         output=output,
+        raw=raw,
         remarks=remarks,
     )
 
@@ -231,11 +235,10 @@ def _carry_out(
     output: Answer,
 ) -> int:
     """Ask about the letters that were shown, do it, and say what was done."""
-    schema, done_to = f"dlq.{verb}", _DONE_TO[verb]
+    done_to = _DONE_TO[verb]
     if dry_run:
         if output is Answer.JSON:
-            items = [message_item(row, now=bench.now(), usual=bench.landscape.currency) for row in rows]
-            emit(envelope(bench, schema, total=len(items), shown=len(items), items=items))
+            emit(_done_answer(bench, verb, rows, None))
         return 0
     what = plural(len(rows), "dead letter" if verb == "discard" else "letter")
     left = f"left; nothing was {done_to}"
@@ -243,8 +246,7 @@ def _carry_out(
     bench.open_to_write(f"dlq {verb}")
     result = act([row.message_id for row in rows])
     if output is Answer.JSON:
-        left_out = [{"id": number, "why": why} for number, why in result.left_out]
-        emit(envelope(bench, schema, **{done_to: result.done}, left_out=left_out))
+        emit(_done_answer(bench, verb, rows, result))
     else:
         one = f"message {result.done[0]} is" if len(result.done) == 1 else f"{len(result.done):,} letters are"
         say(f"{one} {done_to}{' and ready to go' if verb == 'restore' else ''}.")
@@ -252,3 +254,19 @@ def _carry_out(
         target = command_line("erpsync", "trace", rows[0].key) if len(rows) == 1 else "erpsync dlq list"
         say(f"next: {'erpsync run --until-idle' if verb == 'restore' else target}")
     return NO if result.left_out else 0
+
+
+def _done_answer(bench: Workbench, verb: str, rows: list[MessageRow], result: Done | None) -> dict[str, object]:
+    """What was done, in JSON; None: it was only shown."""
+    items = [message_item(row, now=bench.now(), usual=bench.landscape.currency) for row in rows]
+    done, left_out = (result.done, result.left_out) if result else ([], [])
+    return envelope(
+        bench,
+        f"dlq.{verb}",
+        dry_run=result is None,
+        total=len(items),
+        shown=len(items),
+        items=items,
+        **{_DONE_TO[verb]: done},
+        left_out=[{"id": number, "why": why} for number, why in left_out],
+    )

@@ -11,6 +11,7 @@ from erpsync.cli.acting import ids_or_where, refuse_too_many, show_first
 from erpsync.cli.asking import ask
 from erpsync.cli.commands import Command, group, workbench
 from erpsync.cli.exit_codes import NO
+from erpsync.cli.listings import listing
 from erpsync.cli.options import (
     Answer,
     AnswerFormat,
@@ -20,6 +21,7 @@ from erpsync.cli.options import (
     Limit,
     MaybeIds,
     Output,
+    Raw,
     Reason,
     Sort,
     Where,
@@ -28,7 +30,7 @@ from erpsync.cli.options import (
     many_ids,
     one_id,
 )
-from erpsync.cli.output import command_line, emit, envelope, listing, say, utc
+from erpsync.cli.output import command_line, emit, envelope, say, utc
 from erpsync.cli.selecting import clock, count_line, selection
 from erpsync.cli.tables import KEY_ROOM, Column
 from erpsync.cli.wording import key_text, waiting_seconds
@@ -47,7 +49,13 @@ _SHOWN = 10
     name="list", cls=Command, epilog="Example: erpsync events list --where 'verdict = unreadable and from = shop'"
 )
 def list_(
-    ctx: typer.Context, *, where: Where = "", limit: Limit = None, sort: Sort = "", output: Format = Output.TABLE
+    ctx: typer.Context,
+    *,
+    where: Where = "",
+    limit: Limit = None,
+    sort: Sort = "",
+    output: Format = Output.TABLE,
+    raw: Raw = False,
 ) -> None:
     """Events, the newest first."""
     from erpsync.store.reading.events import events  # noqa: PLC0415  (not for help)
@@ -68,6 +76,7 @@ def list_(
         item=lambda row: event_item(bench, row),
         identity=lambda row: str(row.event_id),
         output=output,
+        raw=raw,
         remarks=remarks,
     )
 
@@ -204,8 +213,7 @@ def apply(
         )
     if not rows or dry_run:
         if output is Answer.JSON:
-            items = [event_item(bench, row) for row in rows]
-            emit(envelope(bench, "events.apply", total=len(items), shown=len(items), items=items))
+            emit(_applied(bench, rows, [(row.event_id, row.verdict, row.detail) for row in rows], dry_run=dry_run))
         return 0
     ask(
         bench,
@@ -220,7 +228,7 @@ def apply(
 
     bench.open_to_write("events apply")
     done = apply_events(bench, [row.event_id for row in rows], actor=bench.actor, reason=reason, command=bench.command)
-    return _say_applied(bench, done, output)
+    return _say_applied(bench, rows, done, output)
 
 
 def _frozen(bench: Workbench, ids: list[str] | None, where: str) -> list[EventRow]:
@@ -249,12 +257,29 @@ def _frozen(bench: Workbench, ids: list[str] | None, where: str) -> list[EventRo
     return rows
 
 
-def _say_applied(bench: Workbench, done: list[tuple[int, str, str]], output: Answer) -> int:
+def _applied(
+    bench: Workbench, rows: list[EventRow], done: list[tuple[int, str, str]], *, dry_run: bool
+) -> dict[str, object]:
+    """What became of these events, in JSON."""
+    known = {row.event_id: row for row in rows}
+    items = [
+        {
+            "id": number,
+            "key": known[number].key,
+            "from": known[number].system,
+            "verdict": verdict,
+            "detail": detail or None,
+        }
+        for number, verdict, detail in done
+    ]
+    return envelope(bench, "events.apply", dry_run=dry_run, total=len(items), shown=len(items), items=items)
+
+
+def _say_applied(bench: Workbench, rows: list[EventRow], done: list[tuple[int, str, str]], output: Answer) -> int:
     kept = _kept_verdicts()
     still = [one for one in done if one[1] in kept]
     if output is Answer.JSON:
-        items = [{"id": number, "verdict": verdict, "detail": detail or None} for number, verdict, detail in done]
-        emit(envelope(bench, "events.apply", total=len(items), shown=len(items), items=items))
+        emit(_applied(bench, rows, done, dry_run=False))
     else:
         say(f"{len(done) - len(still):,} of {plural(len(done), 'event')} applied.")
         say(

@@ -8,8 +8,9 @@ import typer
 
 from erpsync.cli.asking import ask
 from erpsync.cli.commands import Command, group, workbench
-from erpsync.cli.options import Answer, AnswerFormat, Format, Limit, Output, Reason, Sort, Where, Yes, one_id
-from erpsync.cli.output import as_json, command_line, emit, envelope, listing, room, say, utc
+from erpsync.cli.listings import listing
+from erpsync.cli.options import Answer, AnswerFormat, Format, Limit, Output, Raw, Reason, Sort, Where, Yes, one_id
+from erpsync.cli.output import as_json, command_line, emit, envelope, room, say, utc
 from erpsync.cli.selecting import clock, one_currency, selection, stake_json, stake_text
 from erpsync.cli.tables import KEY_ROOM, Column, wrapped
 from erpsync.cli.wording import waiting_seconds
@@ -32,7 +33,13 @@ def _owner(kind: str) -> str:
 
 @app.command(name="list", cls=Command, epilog="Example: erpsync exceptions list --where 'kind = outcome_unknown'")
 def list_(
-    ctx: typer.Context, *, where: Where = "", limit: Limit = None, sort: Sort = "", output: Format = Output.TABLE
+    ctx: typer.Context,
+    *,
+    where: Where = "",
+    limit: Limit = None,
+    sort: Sort = "",
+    output: Format = Output.TABLE,
+    raw: Raw = False,
 ) -> None:
     """Open exceptions, those with most money at stake first."""
     from erpsync.store.reading.exceptions import exceptions  # noqa: PLC0415  (not for help)
@@ -50,6 +57,7 @@ def list_(
         item=lambda row: _item(bench, row),
         identity=lambda row: f"E-{row.exception_id}",
         output=output,
+        raw=raw,
         remarks=_remarks(page),
     )
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 
+from erpsync.cli.json_text import as_json
 from erpsync.cli.tables import wrapped
+from erpsync.errors import UsageError
 
 _WIDTH = 80
 
@@ -41,7 +44,26 @@ In a shell a filter stands in quotes: --where 'waiting > 2h'"""
 
 def topics() -> dict[str, Callable[[], list[str]]]:
     """The lines of each topic."""
-    return {"exit-codes": EXIT_CODES.splitlines, "filters": _filters}
+    return {"exit-codes": EXIT_CODES.splitlines, "filters": _filters, "json": _json}
+
+
+def topic(words: Sequence[str], *, as_schema: bool = False) -> list[str]:
+    """The lines of a topic; behind ``json`` the words of a command. Raises UsageError for what there is not."""
+    name, *rest = words
+    known = topics()
+    if name not in known:
+        commands = "a command: erpsync COMMAND --help"
+        raise _none_such(f"help has no topic {name}", name, list(known), f"Topics: {', '.join(known)}; {commands}")
+    if name == "json" and (rest or as_schema):
+        return answer_lines(".".join(rest), as_schema=as_schema)
+    if rest or as_schema:
+        raise UsageError(f"help {name} takes nothing more", hint="-o json, and the name of a command: help json")
+    return known[name]()
+
+
+def _none_such(text: str, name: str, known: Sequence[str], every: str) -> UsageError:
+    near = get_close_matches(name, known, n=1)
+    return UsageError(text, hint=f"{near[0] + '? ' if near else ''}{every}")
 
 
 def _filters() -> list[str]:
@@ -67,3 +89,60 @@ def _fields() -> dict[str, tuple[str, ...]]:
         "workers list": workers.FIELDS,
         "xref list": tuple(xrefs.FIELDS),
     }
+
+
+_JSON = """\
+With -o json an answer is one object:
+
+  schema     what it is: erpsync/COMMAND/VERSION
+  landscape  whose; null where none was needed, or none could be read
+  at         as of when
+  total, shown, items           of a listing: how many match, how many are here
+
+Within a version no key is renamed or removed, and none is left out: what is not
+known, or not built yet, is null. Keys may be added.
+
+Values
+  time       in UTC: 2026-10-15T08:12:40Z; lengths of time are whole ..._seconds
+  money      {"amount": "4905.35", "currency": "USD"}: decimals are text
+  text       exact, whatever a system sent; nothing is cut
+
+  -o jsonl   the items alone, a line each
+  -o csv     the same keys, flattened with dots: at_stake.amount; lists are JSON
+             in one cell, control characters visible: \\x1b; what a spreadsheet
+             would take for a formula gets ' before it, but not with --raw
+  -o ids     the ids alone, a line each
+
+With -o json and jsonl an error is one object too, on stderr: help json error
+
+Answers"""
+
+
+def _json() -> list[str]:
+    from erpsync.cli.shapes import shapes  # noqa: PLC0415  (help alone)
+
+    found = shapes()
+    column = max(map(len, found))
+    every = [f"  {name:<{column}}  {shape.says}" for name, shape in found.items()]
+    end = ["", "Every key of one:  erpsync help json dlq.list", "Its JSON Schema:   erpsync help json dlq.list -o json"]
+    return [*_JSON.splitlines(), *every, *end]
+
+
+def answer_lines(name: str, *, as_schema: bool) -> list[str]:
+    """Every key of an answer, or its JSON Schema; raises UsageError for a command that has none."""
+    from erpsync.cli.shapes import shapes  # noqa: PLC0415  (help alone)
+    from erpsync.cli.shapes.keys import described, json_schema  # noqa: PLC0415  (as above)
+
+    found = shapes()
+    if name not in found:
+        every = "All: erpsync help json"
+        raise _none_such(
+            f"help json has no answer {name}" if name else "help json -o json needs a command", name, list(found), every
+        )
+    shape = found[name]
+    if as_schema:
+        return as_json(json_schema(shape), indent=2).splitlines()
+    lines = [f"{shape.schema_name}: {shape.says}", ""]
+    for path, of, says in described(shape.answer):
+        lines += wrapped(f"{says} ({of})", room=_WIDTH, first=f"  {path:<29} ", then=" " * 32)
+    return lines

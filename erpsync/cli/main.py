@@ -6,15 +6,14 @@ import gc
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from typing import Annotated, ClassVar
 
 import typer
 
 import erpsync
 from erpsync.cli.commands import Command, Commands, workbench
+from erpsync.cli.options import Answer, AnswerFormat
 from erpsync.cli.output import run, say
-from erpsync.errors import UsageError
 from erpsync.workbench import Workbench
 
 
@@ -75,24 +74,23 @@ def root(
     bench.debug = debug
 
 
-@app.command(name="help", cls=Command, hidden=True)
-def help_(topic: Annotated[str, typer.Argument(metavar="[TOPIC]", help="exit-codes, filters")] = "") -> None:
-    """Say more about a topic: exit-codes, filters."""
-    if not topic:
+@app.command(name="help", cls=Command, hidden=True, epilog="Example: erpsync help json dlq.list")
+def help_(
+    words: Annotated[
+        list[str] | None, typer.Argument(metavar="[TOPIC]", help="exit-codes, filters, json", show_default=False)
+    ] = None,
+    *,
+    output: AnswerFormat = Answer.TABLE,
+) -> None:
+    """Say more about a topic: exit-codes, filters, json; json COMMAND says every key of an answer."""
+    if not words:
         from erpsync.cli.front_page import FRONT_PAGE  # noqa: PLC0415  (text that only help shows)
 
         say(*FRONT_PAGE.splitlines())
         return
-    from erpsync.cli.help_topics import topics  # noqa: PLC0415  (as above)
+    from erpsync.cli.help_topics import topic  # noqa: PLC0415  (as above)
 
-    known = topics()
-    if topic not in known:
-        near = get_close_matches(topic, known, n=1)
-        raise UsageError(
-            f"help has no topic {topic}",
-            hint=f"{near[0] + '? ' if near else ''}Topics: {', '.join(known)}; a command: erpsync COMMAND --help",
-        )
-    say(*known[topic]())
+    say(*topic(words, as_schema=output is Answer.JSON))
 
 
 def main(argv: Sequence[str] | None = None, *, bench: Workbench | None = None) -> int:

@@ -10,8 +10,23 @@ from erpsync.cli import evidence
 from erpsync.cli.asking import ask
 from erpsync.cli.classes import once_of
 from erpsync.cli.commands import Command, group, workbench
-from erpsync.cli.options import HOW, Answer, AnswerFormat, Format, Full, Limit, Output, Reason, Sort, Where, Yes, one_id
-from erpsync.cli.output import command_line, emit, envelope, listing, say
+from erpsync.cli.listings import listing
+from erpsync.cli.options import (
+    HOW,
+    Answer,
+    AnswerFormat,
+    Format,
+    Full,
+    Limit,
+    Output,
+    Raw,
+    Reason,
+    Sort,
+    Where,
+    Yes,
+    one_id,
+)
+from erpsync.cli.output import command_line, emit, envelope, say
 from erpsync.cli.selecting import clock, count_line, one_currency, selection, stake_json, stake_text
 from erpsync.cli.tables import KEY_ROOM, Column
 from erpsync.cli.wording import message_item, next_lines, next_of_message, state_words, waits_for
@@ -31,7 +46,13 @@ _WHY_ROOM = 60
     name="list", cls=Command, epilog="Example: erpsync messages list --where 'state = unknown or waiting > 1h'"
 )
 def list_(
-    ctx: typer.Context, *, where: Where = "", limit: Limit = None, sort: Sort = "", output: Format = Output.TABLE
+    ctx: typer.Context,
+    *,
+    where: Where = "",
+    limit: Limit = None,
+    sort: Sort = "",
+    output: Format = Output.TABLE,
+    raw: Raw = False,
 ) -> None:
     """Messages, the newest first."""
     from erpsync.store.reading.messages import messages  # noqa: PLC0415  (not for help)
@@ -54,6 +75,7 @@ def list_(
         item=lambda row: message_item(row, now=bench.now(), usual=usual),
         identity=lambda row: str(row.message_id),
         output=output,
+        raw=raw,
         remarks=remarks,
     )
 

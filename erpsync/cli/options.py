@@ -22,6 +22,7 @@ class Output(StrEnum):
     TABLE = "table"
     JSON = "json"
     JSONL = "jsonl"
+    CSV = "csv"
     IDS = "ids"
 
 
@@ -49,7 +50,7 @@ Limit = Annotated[
         metavar="N",
         min=0,
         max=1_000_000_000,
-        help="at most so many; 0 for all (50; all for ids, jsonl)",
+        help="at most so many; 0 for all (50; all for ids, jsonl, csv)",
         rich_help_panel=WHAT,
     ),
 ]
@@ -62,7 +63,18 @@ Sort = Annotated[
 Format = Annotated[
     Output,
     typer.Option(
-        "-o", "--output", metavar="FORMAT", help="table, json, jsonl or ids", rich_help_panel=OUTPUT, show_default=False
+        "-o",
+        "--output",
+        metavar="FORMAT",
+        help="table, json, jsonl, csv or ids",
+        rich_help_panel=OUTPUT,
+        show_default=False,
+    ),
+]
+Raw = Annotated[
+    bool,
+    typer.Option(
+        "--raw", help="csv as it is: no ' before what may be a formula", rich_help_panel=OUTPUT, show_default=False
     ),
 ]
 AnswerFormat = Annotated[

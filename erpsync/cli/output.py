@@ -9,19 +9,18 @@ from __future__ import annotations
 import shlex
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 
 import erpsync
 from erpsync.cli.exit_codes import DEFECT, GOOD, INTERRUPTED, NO, TERMINATED, USAGE
 from erpsync.cli.json_text import as_json, utc
-from erpsync.cli.options import Output
 from erpsync.cli.streams import Terminated, filled, room, terminable, to_nowhere
-from erpsync.cli.tables import Column, shortened, table, wrapped
+from erpsync.cli.tables import shortened, wrapped
 from erpsync.cli.usage import as_utf8, lowered, usage_words, wants_json
 from erpsync.errors import ErpsyncError
 from erpsync.terminal import safe
@@ -29,7 +28,6 @@ from erpsync.terminal import safe
 if TYPE_CHECKING:
     from erpsync.workbench import Workbench
 
-Row = TypeVar("Row")
 _LONGEST = 800  # of an error or its hint: nobody reads more of what was typed
 
 __all__ = [
@@ -37,8 +35,8 @@ __all__ = [
     "command_line",
     "emit",
     "envelope",
+    "envelope_of",
     "flush",
-    "listing",
     "remark",
     "room",
     "run",
@@ -116,41 +114,13 @@ def _judge(error: OSError, stream: TextIO) -> None:
 
 
 def envelope(bench: Workbench, schema: str, **answer: object) -> dict[str, object]:
-    """The JSON object every answer is in."""
-    return {"schema": f"erpsync/{schema}/1", "landscape": bench.landscape.name, "at": utc(bench.now()), **answer}
+    """The JSON object every answer is in; raises what reading the landscape raises."""
+    return envelope_of(bench.landscape.name, bench, schema, **answer)
 
 
-def listing(
-    bench: Workbench,
-    schema: str,
-    rows: Sequence[Row],
-    *,
-    total: int,
-    columns: Sequence[Column[Row]],
-    item: Callable[[Row], Mapping[str, object]],
-    identity: Callable[[Row], str],
-    output: Output,
-    remarks: Iterable[str] = (),
-    more: Mapping[str, object] | None = None,
-) -> None:
-    """A listing in the format asked for: the table and, on stderr, its remarks; or JSON, JSON lines, ids."""
-    match output:
-        case Output.JSON:
-            emit(
-                envelope(bench, schema, total=total, shown=len(rows), **(more or {}), items=[item(row) for row in rows])
-            )
-        case Output.JSONL:
-            say(*(as_json(item(row)) for row in rows))
-            if len(rows) < total:
-                warn(f"{len(rows):,} of {total:,} lines; leave --limit out to have them all")
-        case Output.IDS:
-            say(*(safe(identity(row)) for row in rows))
-            if len(rows) < total:
-                warn(f"{len(rows):,} of {total:,} ids; leave --limit out to pass them all")
-        case _:
-            say(*table(columns, rows, room=room()))
-            flush()
-            remark(*remarks)
+def envelope_of(landscape: str | None, bench: Workbench, schema: str, **answer: object) -> dict[str, object]:
+    """The same for what needs no landscape, or could not read it: then it is null."""
+    return {"schema": f"erpsync/{schema}/1", "landscape": landscape, "at": utc(bench.now()), **answer}
 
 
 def command_line(*words: str) -> str:

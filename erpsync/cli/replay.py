@@ -140,7 +140,14 @@ def _preview(send: list[MessageRow], left_out: list[tuple[int, str]], line: Line
     return lines
 
 
-def _answer(bench: Workbench, send: list[MessageRow], left_out: list[tuple[int, str]], line: Line) -> dict[str, object]:
+def _answer(
+    bench: Workbench,
+    send: list[MessageRow],
+    left_out: list[tuple[int, str]],
+    line: Line,
+    *,
+    result: dict[str, object] | None = None,
+) -> dict[str, object]:
     usual = bench.landscape.currency
     targets: dict[str, int] = {}
     for row in send:
@@ -158,6 +165,7 @@ def _answer(bench: Workbench, send: list[MessageRow], left_out: list[tuple[int, 
         "stock": None,
         "invoices": None,
         "undo": False,
+        "result": result,
     }
 
 
@@ -172,7 +180,7 @@ def _say_done(
     if output is Answer.JSON:
         failed = [{"message": number, "why": why} for number, why in result.left_out]
         told = {"replayed": result.done, "failed": failed}
-        emit(envelope(bench, "replay", **_answer(bench, send, left_out, line), result=told))
+        emit(envelope(bench, "replay", **_answer(bench, send, left_out, line, result=told)))
     else:
         done = set(result.done)
         targets = by_system(row.system for row in send if row.message_id in done)

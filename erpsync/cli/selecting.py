@@ -21,11 +21,11 @@ Row = TypeVar("Row")
 
 
 def selection(bench: Workbench, where: str, *, limit: int | None, sort: str, output: Output) -> Selection:
-    """The rows asked for; raises FilterError. Without a limit 50, and all where ids or lines are passed on."""
+    """The rows asked for; raises FilterError. Without a limit 50, and all where they are passed on to another program."""
     from erpsync.store.reading.asked import Selection  # noqa: PLC0415  (not for help and --version)
 
     if limit is None:
-        limit = 0 if output in (Output.IDS, Output.JSONL) else DEFAULT_LIMIT
+        limit = 0 if output in (Output.IDS, Output.JSONL, Output.CSV) else DEFAULT_LIMIT
     return Selection(
         company=bench.landscape.company,
         now=bench.now(),

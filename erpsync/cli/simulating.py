@@ -12,7 +12,7 @@ import typer
 from erpsync.cli.commands import Command, group, workbench
 from erpsync.cli.exit_codes import INTERRUPTED
 from erpsync.cli.options import HOW, Answer, AnswerFormat
-from erpsync.cli.output import as_json, emit, flush, remark, say, utc
+from erpsync.cli.output import as_json, emit, envelope_of, flush, remark, say
 from erpsync.cli.practice import Control, start, stop, systems_folder
 from erpsync.errors import UsageError
 from erpsync.terminal import safe
@@ -136,7 +136,7 @@ def fault(
         bench.refuse_change("sim fault")
         answer = control.post("faults", wish)
     if output is Answer.JSON:
-        emit({"schema": "erpsync/sim.fault/1", "at": utc(bench.now()), "faults": answer})
+        emit(envelope_of(None, bench, "sim.fault", faults=answer))
         return
     shown = answer.get("systems", answer) if isinstance(answer.get("systems", answer), dict) else answer
     say(*(f"{safe(name):<6} {safe(as_json(value))}" for name, value in shown.items()))

@@ -11,8 +11,9 @@ from erpsync.cli.asking import ask
 from erpsync.cli.classes import classes, writes
 from erpsync.cli.commands import Command, group, workbench
 from erpsync.cli.exit_codes import UNREACHABLE
-from erpsync.cli.options import Answer, AnswerFormat, Format, Limit, Output, Reason, Sort, Where, Yes
-from erpsync.cli.output import command_line, emit, envelope, listing, say, utc
+from erpsync.cli.listings import listing
+from erpsync.cli.options import Answer, AnswerFormat, Format, Limit, Output, Raw, Reason, Sort, Where, Yes
+from erpsync.cli.output import command_line, emit, envelope, say, utc
 from erpsync.cli.selecting import clock, filtered
 from erpsync.cli.status import state_text
 from erpsync.cli.tables import Column
@@ -37,7 +38,13 @@ class _Row:
 
 @app.command(name="list", cls=Command, epilog="Example: erpsync systems list --where 'state != up'")
 def list_(
-    ctx: typer.Context, *, where: Where = "", limit: Limit = None, sort: Sort = "", output: Format = Output.TABLE
+    ctx: typer.Context,
+    *,
+    where: Where = "",
+    limit: Limit = None,
+    sort: Sort = "",
+    output: Format = Output.TABLE,
+    raw: Raw = False,
 ) -> None:
     """Every system of the landscape, by name."""
     from erpsync.store.connection import ms  # noqa: PLC0415  (not for help)
@@ -66,6 +73,7 @@ def list_(
         item=lambda row: _item(bench, row),
         identity=lambda row: row.standing.name,
         output=output,
+        raw=raw,
         remarks=remarks,
     )
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from erpsync.cli.commands import Command, alone, workbench
-from erpsync.cli.options import WHAT, Format, Limit, Output, Where, duration
-from erpsync.cli.output import as_json, command_line, emit, envelope, room, say, utc, warn
+from erpsync.cli.listings import passed_on
+from erpsync.cli.options import WHAT, Format, Limit, Output, Raw, Where, duration
+from erpsync.cli.output import command_line, emit, envelope, room, say, utc
 from erpsync.cli.selecting import clock, stake_text, stakes_json
 from erpsync.cli.tables import wrapped
 from erpsync.cli.timeline import Entry, entries_of
@@ -45,6 +46,7 @@ def trace(
     where: Where = "",
     limit: Limit = None,
     output: Format = Output.TABLE,
+    raw: Raw = False,
 ) -> None:
     """All that happened to a key, oldest first: what was told, sent, answered, decided and done by hand."""
     from erpsync.domain.filters import check_fields, matches, parse  # noqa: PLC0415  (not for help)
@@ -68,39 +70,44 @@ def trace(
         if (first is None or entry.at >= first) and matches(node, _values(entry), now=bench.now(), zone=times.zone)
     ]
     matching = len(entries)
-    entries = entries[-limit:] if limit else entries
-    _show(bench, found, entries, total if limit is None else max(matching, len(entries)), total, times, output)
+    shown = entries[-limit:] if limit else entries
+    rows = _one_a_message(shown) if output is Output.IDS else shown
+    left = len(rows) + matching - len(shown)
+    if not passed_on(
+        "trace", rows, total=left, item=_item, identity=lambda entry: str(entry.message), output=output, raw=raw
+    ):
+        _show(bench, found, shown, matching, total, times, output)
+
+
+def _one_a_message(entries: list[Entry]) -> list[Entry]:
+    first: dict[int, Entry] = {}
+    for entry in entries:
+        if entry.message is not None:
+            first.setdefault(entry.message, entry)
+    return list(first.values())
 
 
 def _show(
     bench: Workbench, found: History, entries: list[Entry], matching: int, total: int, times: Clock, output: Output
 ) -> None:
     open_ones = [row for row in found.messages if row.state not in ("done", "skipped")]
-    match output:
-        case Output.JSON:
-            stakes = _stakes(open_ones)
-            emit(
-                envelope(
-                    bench,
-                    "trace",
-                    key=found.subject.key,
-                    answer=_answer(found, times),
-                    references=dict(found.subject.far_ids),
-                    at_stake=stakes_json(stakes, usual=bench.landscape.currency),
-                    total=matching if len(entries) != matching else len(entries),
-                    shown=len(entries),
-                    items=[_item(entry) for entry in entries],
-                    run=_next(found, open_ones)[0],
-                )
-            )
-        case Output.JSONL:
-            say(*(as_json(_item(entry)) for entry in entries))
-            if len(entries) < total:
-                warn(f"{len(entries):,} of {total:,} lines")
-        case Output.IDS:
-            say(*dict.fromkeys(str(entry.message) for entry in entries if entry.message is not None))
-        case _:
-            _lines(found, entries, total, times, open_ones)
+    if output is not Output.JSON:
+        _lines(found, entries, total, times, open_ones)
+        return
+    emit(
+        envelope(
+            bench,
+            "trace",
+            key=found.subject.key,
+            answer=_answer(found, times),
+            references=dict(found.subject.far_ids),
+            at_stake=stakes_json(_stakes(open_ones), usual=bench.landscape.currency),
+            total=matching,
+            shown=len(entries),
+            items=[_item(entry) for entry in entries],
+            run=_next(found, open_ones)[0],
+        )
+    )
 
 
 def _lines(found: History, entries: list[Entry], total: int, times: Clock, open_ones: list[MessageRow]) -> None:

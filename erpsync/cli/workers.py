@@ -9,6 +9,7 @@ import typer
 
 from erpsync.cli.commands import Command, group, workbench
 from erpsync.cli.exit_codes import PENDING
+from erpsync.cli.listings import listing
 from erpsync.cli.options import (
     HOW,
     WHAT,
@@ -18,13 +19,14 @@ from erpsync.cli.options import (
     Limit,
     MaybeIds,
     Output,
+    Raw,
     Reason,
     Sort,
     Where,
     duration,
     many_ids,
 )
-from erpsync.cli.output import emit, envelope, listing, say, utc
+from erpsync.cli.output import emit, envelope, say, utc
 from erpsync.cli.selecting import clock, filtered
 from erpsync.cli.tables import Column
 from erpsync.cli.wording import waiting_seconds
@@ -43,7 +45,13 @@ _LOOK_SECONDS = 0.2
 
 @app.command(name="list", cls=Command, epilog="Example: erpsync workers list --where 'state = silent'")
 def list_(
-    ctx: typer.Context, *, where: Where = "", limit: Limit = None, sort: Sort = "", output: Format = Output.TABLE
+    ctx: typer.Context,
+    *,
+    where: Where = "",
+    limit: Limit = None,
+    sort: Sort = "",
+    output: Format = Output.TABLE,
+    raw: Raw = False,
 ) -> None:
     """Every worker that has not left, on whichever machine; the oldest first."""
     from erpsync.store.reading.workers import at_work  # noqa: PLC0415  (not for help)
@@ -71,6 +79,7 @@ def list_(
         item=lambda row: _item(row, now),
         identity=lambda row: str(row.worker_id),
         output=output,
+        raw=raw,
         remarks=remarks,
     )
 

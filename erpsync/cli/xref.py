@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import typer
 
 from erpsync.cli.commands import Command, group, workbench
-from erpsync.cli.options import Format, Limit, Output, Sort, Where
-from erpsync.cli.output import command_line, listing, utc
+from erpsync.cli.listings import listing
+from erpsync.cli.options import Format, Limit, Output, Raw, Sort, Where
+from erpsync.cli.output import command_line, utc
 from erpsync.cli.selecting import clock, count_line, selection
 from erpsync.cli.tables import KEY_ROOM, Column
 from erpsync.cli.wording import waiting_seconds
@@ -22,7 +23,13 @@ app = group("xref", "What each system calls our documents.")
 
 @app.command(name="list", cls=Command, epilog="Example: erpsync xref list --where 'system = erp and far ~ 7711'")
 def list_(
-    ctx: typer.Context, *, where: Where = "", limit: Limit = None, sort: Sort = "", output: Format = Output.TABLE
+    ctx: typer.Context,
+    *,
+    where: Where = "",
+    limit: Limit = None,
+    sort: Sort = "",
+    output: Format = Output.TABLE,
+    raw: Raw = False,
 ) -> None:
     """Cross-references, system by system; as ids the systems' own."""
     from erpsync.store.reading.xrefs import xrefs  # noqa: PLC0415  (not for help)
@@ -50,6 +57,7 @@ def list_(
         },
         identity=lambda row: row.far_id,
         output=output,
+        raw=raw,
         remarks=remarks,
     )
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from night_store import NIGHT, make_night
+from shaped import hold_to_shape
 
 from erpsync.cli.main import main
 from erpsync.workbench import Workbench
@@ -55,6 +56,8 @@ def run_in(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) 
             bench = Workbench(folder=folder, environ={**SECRETS, **(environ or {})}, clock=lambda: NIGHT)
             code = main(words, bench=bench)
             caught = capsys.readouterr()
+            hold_to_shape(caught.out)
+            hold_to_shape(caught.err)
             return Answer(code, caught.out, caught.err)
 
         return run

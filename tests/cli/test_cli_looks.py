@@ -24,28 +24,62 @@ SCREENS = {
     "systems_list": ("systems", "list"),
     "audit_list": ("audit", "list"),
     "xref_list": ("xref", "list"),
+    "workers_list": ("workers", "list"),
+    "config_show": ("config", "show", "--where", "setting ~ wms"),
     "trace": ("trace", "order:SO-10498"),
     "replay": ("replay", "{customer}", "{SH-88022}", "--dry-run"),
 }
 
 
-@pytest.mark.parametrize("columns", [80, 120, None], ids=["80", "120", "pipe"])
-@pytest.mark.parametrize("screen", SCREENS)
-def test_an_answer_looks_as_it_was_agreed(screen: str, columns: int | None, erpsync: Run, ids: dict[str, int]) -> None:
-    answer = erpsync(*(word.format(**ids) for word in SCREENS[screen]), columns=columns)
-    shown = f"{answer.out}--- stderr, exit {answer.code}\n{answer.err}"
-    file = GOLDEN / f"{screen}.{columns or 'pipe'}.txt"
+FORMATS = ("json", "jsonl", "csv", "ids")
+
+
+def takes(screen: str) -> tuple[str, ...]:
+    """The formats that a command takes besides the table."""
+    words = SCREENS[screen]
+    return FORMATS if words[-1] == "list" or words[0] in ("trace", "config") else ("json",)
+
+
+def agreed(name: str, shown: str) -> str:
+    """What was agreed; written anew where that is asked for."""
+    file = GOLDEN / f"{name}.txt"
     if os.environ.get("ERPSYNC_WRITE_GOLDEN"):
         GOLDEN.mkdir(exist_ok=True)
         file.write_text(shown, encoding="utf-8")
-    assert shown == file.read_text(encoding="utf-8")
+    return file.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("screen", "form"), [(screen, form) for screen in SCREENS for form in takes(screen)])
+def test_what_another_program_reads_is_as_it_was_agreed_at_every_width(
+    screen: str, form: str, erpsync: Run, ids: dict[str, int], night: Path
+) -> None:
+    words = (*(word.format(**ids) for word in SCREENS[screen]), "-o", form)
+    said = {(answer.code, answer.out, answer.err) for answer in (erpsync(*words, columns=c) for c in (80, 120, None))}
+    assert len(said) == 1
+    code, out, err = said.pop()
+    shown = f"{out}--- stderr, exit {code}\n{err}".replace(str(night), "FOLDER")
+    assert shown == agreed(f"{screen}.{form}", shown)
+
+
+@pytest.mark.parametrize("columns", [80, 120, None], ids=["80", "120", "pipe"])
+@pytest.mark.parametrize("screen", SCREENS)
+def test_an_answer_looks_as_it_was_agreed(
+    screen: str, columns: int | None, erpsync: Run, ids: dict[str, int], night: Path
+) -> None:
+    answer = erpsync(*(word.format(**ids) for word in SCREENS[screen]), columns=columns)
+    shown = f"{answer.out}--- stderr, exit {answer.code}\n{answer.err}".replace(str(night), "FOLDER")
+    assert shown == agreed(f"{screen}.{columns or 'pipe'}", shown)
 
 
 @pytest.mark.parametrize("columns", [80, 100, 120])
 @pytest.mark.parametrize("screen", SCREENS)
 def test_no_line_is_wider_than_the_terminal(screen: str, columns: int, erpsync: Run, ids: dict[str, int]) -> None:
     answer = erpsync(*(word.format(**ids) for word in SCREENS[screen]), columns=columns)
-    too_wide = [line for line in (answer.out + answer.err).splitlines() if len(line) > columns and "run: " not in line]
+    too_wide = [
+        line
+        for line in (answer.out + answer.err).splitlines()
+        if len(line) > columns and not line.strip().startswith(("run: ", "file: "))
+    ]
     assert too_wide == []
 
 

@@ -5,7 +5,10 @@ It is planted in the far systems and in files, as a clerk with bad intentions wo
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+import re
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,7 +50,7 @@ LISTINGS = (
     ("audit", "list"),
     ("config", "show"),
 )
-FORMATS = ("table", "json", "jsonl", "ids")
+FORMATS = ("table", "json", "jsonl", "csv", "ids")
 READS = {
     "status",
     "trace",
@@ -275,6 +278,11 @@ def test_a_listing_shows_hostile_text_and_does_nothing_with_it(practice, words, 
         case "jsonl":
             assert said.out.isascii()
             assert all(json.loads(line) for line in said.out.splitlines())
+    if output == "csv":
+        check(practice, *words, "--limit", "0", "-o", output, "--raw", columns=columns)
+        rows = list(csv.reader(io.StringIO(said.out)))
+        assert len(rows) == len(said.out.splitlines()) == len(items(practice, *words)) + 1, "a line a row"
+        assert not [c for row in rows[1:] for c in row if c.startswith(("=", "+", "@")) or re.match(r"-(?![\d.]+$)", c)]
     if output == "ids":
         assert len(said.out.splitlines()) == len(items(practice, *words)), "one id a line"
 

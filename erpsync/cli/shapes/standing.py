@@ -1,0 +1,224 @@
+"""The answers about how things stand: status, systems, workers, settings, the store, the landscape file."""
+
+from __future__ import annotations
+
+from erpsync.cli.shapes.keys import ANYTHING, DECIMAL, FLAG, MOMENT, TEXT, WHOLE, Each, Named, key, keys, maybe, not_yet
+from erpsync.cli.shapes.parts import COUNTED, SUMS, answer, listing
+
+_STATES = ("ready", "leased", "held", "unknown", "dead", "done", "skipped")
+_COUNTS = (
+    key("due", WHOLE, "messages that are ready or leased"),
+    key("held", WHOLE, "messages that are held"),
+    key("unknown", WHOLE, "messages whose answer was lost"),
+    key("dead", WHOLE, "dead letters"),
+)
+_AT_STAKE = SUMS.and_(
+    maybe("documents", WHOLE, "how many have money; null where they are too many to count once"),
+    not_yet("invoices", "how many invoices"),
+    maybe("counted_once", SUMS.and_(key("documents", WHOLE, "how many")), "what has several causes"),
+)
+_CAUSE = keys(
+    key("code", TEXT, "what kind of cause"),
+    maybe("system", TEXT, "the system"),
+    maybe("since", MOMENT, "since when"),
+    maybe("waiting_seconds", WHOLE, "for how long"),
+    key("messages", WHOLE, "how many messages or exceptions"),
+    key("behind", WHOLE, "how many wait behind them"),
+    key("behind_more", FLAG, "whether there are more than were counted"),
+    not_yet("invoices", "how many invoices"),
+    key("at_stake", SUMS, "money at stake by it"),
+    maybe("first", WHOLE, "the message or exception with the most money"),
+    maybe("key", TEXT, "its key"),
+    maybe("error", TEXT, "its error"),
+    key("text", TEXT, "the cause in a sentence"),
+    key("run", TEXT, "the next command"),
+)
+STATUS = (
+    key("production", FLAG, "whether the landscape is marked so"),
+    key("well", FLAG, "whether nothing is wrong"),
+    key("at_stake", _AT_STAKE, "money at stake, each document counted once"),
+    key("causes", Each(_CAUSE), "what is wrong, the most money first"),
+    key("messages", keys(*(key(state, WHOLE, "how many") for state in _STATES)), "messages by state"),
+    key(
+        "systems",
+        Each(
+            keys(
+                key("system", TEXT, "its name"),
+                maybe("role", TEXT, "its role"),
+                key("state", TEXT, "up, limited, down, stopped or paused"),
+                key("breaker", TEXT, "open or closed"),
+                key("since", MOMENT, "since when"),
+                maybe("next_probe_at", MOMENT, "when it is asked next whether it is back"),
+                _COUNTS[0],
+                maybe("oldest_due_seconds", WHOLE, "how long the oldest due message has waited"),
+                *_COUNTS[1:],
+                maybe("last_ok", MOMENT, "when it answered well last"),
+            )
+        ),
+        "every system",
+    ),
+    not_yet("invoices", "invoices by readiness"),
+    key("exceptions", keys(key("open", WHOLE, "how many"), key("at_stake", SUMS, "their money")), "open exceptions"),
+    not_yet("stock", "oversold and unexplained stock"),
+    key(
+        "last_hour",
+        keys(
+            *(
+                key(name, WHOLE, "how many")
+                for name in ("delivered", "died", "duplicates", "answers_lost", "answers_settled")
+            )
+        ),
+        "what happened in the last sixty minutes",
+    ),
+    key("workers", WHOLE, "how many run"),
+    key("read_only", FLAG, "whether changes are refused"),
+)
+_WORKER = keys(
+    key("worker", WHOLE, "its id"),
+    key("host", TEXT, "the machine"),
+    key("pid", WHOLE, "its process there"),
+    key("runs", TEXT, "its command"),
+    key("state", TEXT, "works, stopping, silent or stopped"),
+    key("started", MOMENT, "when it began"),
+    key("age_seconds", WHOLE, "how long ago"),
+    key("seen", MOMENT, "its last sign of life"),
+    maybe("stop_asked_by", TEXT, "who asked it to stop"),
+    maybe("stopped", MOMENT, "when it stopped"),
+    key("in_hand", WHOLE, "how many messages it has leased"),
+)
+
+SHAPES = (
+    answer("status", "What is at stake, and each system", *STATUS),
+    listing(
+        "systems.list",
+        "The connected systems",
+        keys(
+            key("system", TEXT, "its name"),
+            maybe("role", TEXT, "its role"),
+            maybe("adapter", TEXT, "its adapter"),
+            maybe("writes", Named(TEXT), "how a write of each kind is made once"),
+            key("state", TEXT, "up, limited, down, stopped or paused"),
+            key(
+                "breaker",
+                keys(
+                    key("state", TEXT, "open or closed"),
+                    key("since", MOMENT, "since when"),
+                    key("failures", WHOLE, "how many in a row"),
+                    maybe("next_probe_at", MOMENT, "when it is asked next"),
+                ),
+                "its breaker",
+            ),
+            key("since", MOMENT, "since when it is in that state"),
+            key("waiting_seconds", WHOLE, "for how long"),
+            *_COUNTS,
+            maybe("p95_seconds", DECIMAL, "19 of 20 calls of the last hour took no longer; null: none, or longer"),
+            key(
+                "rate",
+                keys(
+                    key("used", DECIMAL, "calls in the last whole minute"),
+                    maybe("limit", DECIMAL, "what it may be asked"),
+                    key("per", TEXT, "s"),
+                ),
+                "a second",
+            ),
+            maybe("concurrency", WHOLE, "calls in flight at most"),
+            maybe("paused_by", TEXT, "who paused it"),
+            maybe("stopped_by", TEXT, "who stopped it"),
+            maybe("run_by", TEXT, "whose it is"),
+            maybe("last_ok", MOMENT, "when it answered well last"),
+            maybe(
+                "last_error",
+                keys(
+                    maybe("at", MOMENT, "when"),
+                    maybe("kind", TEXT, "what kind"),
+                    key("text", TEXT, "what it said"),
+                ),
+                "the last error",
+            ),
+        ),
+    ),
+    answer(
+        "systems.probe",
+        "Whether a system is up",
+        key("system", TEXT, "the system"),
+        key("up", FLAG, "whether it answered well"),
+        maybe("seconds", DECIMAL, "how long it took"),
+        maybe("text", TEXT, "what it said"),
+        key("waiting", WHOLE, "how many messages go now"),
+    ),
+    answer(
+        "systems.resume",
+        "A system is tried again",
+        key("system", TEXT, "the system"),
+        key("from_state", TEXT, "its state before"),
+        key("state", TEXT, "its state now"),
+    ),
+    listing("workers.list", "Who carries documents now", _WORKER),
+    answer("workers.stop", "Workers asked to stop", *COUNTED, key("items", Each(_WORKER), "those that were asked")),
+    listing(
+        "config.show",
+        "The settings in force",
+        keys(
+            key("setting", TEXT, "its name"),
+            maybe("value", ANYTHING, "what it is; of a secret, where it is found"),
+            key("from", TEXT, "file, spec or default"),
+            maybe("line", WHOLE, "its line in the landscape file"),
+        ),
+        key("file", TEXT, "the landscape file"),
+    ),
+    answer(
+        "store.info", "What the store is", key("store", Named(ANYTHING), "sizes, schema, identity, numbers of rows")
+    ),
+    answer(
+        "store.verify",
+        "Whether the store is whole",
+        key("whole", FLAG, "whether it is"),
+        *COUNTED,
+        key(
+            "items",
+            Each(keys(key("where", TEXT, "the check that found it"), key("text", TEXT, "what is wrong"))),
+            "every problem",
+        ),
+    ),
+    answer(
+        "store.migrate",
+        "The store brought to this schema",
+        key("before", WHOLE, "its schema before"),
+        key("after", WHOLE, "its schema now"),
+    ),
+    answer(
+        "check",
+        "The mistakes in the landscape file",
+        key("file", TEXT, "the file"),
+        key("good", FLAG, "whether there is none"),
+        *COUNTED,
+        key(
+            "items",
+            Each(
+                keys(
+                    key("file", TEXT, "the file it is in"),
+                    maybe("line", WHOLE, "its line"),
+                    maybe("column", WHOLE, "its column"),
+                    maybe("where", TEXT, "the table and key"),
+                    key("text", TEXT, "what is wrong"),
+                    maybe("found", ANYTHING, "what stands there"),
+                    maybe("nearest", TEXT, "what was probably meant"),
+                    maybe("valid", Each(TEXT), "what may stand there"),
+                )
+            ),
+            "every mistake, in the file's order",
+        ),
+        maybe(
+            "systems",
+            Each(
+                keys(
+                    key("system", TEXT, "its name"),
+                    key("up", FLAG, "whether it answered well"),
+                    maybe("seconds", DECIMAL, "how long it took"),
+                    maybe("text", TEXT, "what it said"),
+                )
+            ),
+            "each system that was asked (--online)",
+        ),
+    ),
+)
