@@ -36,5 +36,6 @@ Set up
 Govern
   audit         who did what, and whether the log of it is whole
 
-Start with: erpsync status     More: erpsync help exit-codes, help filters
-Version: erpsync --version     One command: erpsync COMMAND --help"""
+Start with: erpsync status     More: help filters, help json
+Exit codes: erpsync help exit-codes     One command: erpsync COMMAND --help
+Version: erpsync --version"""

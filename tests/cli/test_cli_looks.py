@@ -25,7 +25,7 @@ SCREENS = {
     "audit_list": ("audit", "list"),
     "xref_list": ("xref", "list"),
     "workers_list": ("workers", "list"),
-    "config_show": ("config", "show", "--where", "setting ~ wms"),
+    "config_show": ("config", "show", "--where", "setting ~ wms and setting !~ spec"),
     "trace": ("trace", "order:SO-10498"),
     "replay": ("replay", "{customer}", "{SH-88022}", "--dry-run"),
 }

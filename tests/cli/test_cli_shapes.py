@@ -6,17 +6,22 @@ import csv
 import io
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
 from conftest import Run  # type: ignore[import-not-found]  # the folder's own conftest
+from night_store import NIGHT
 from shaped import item_validator
 
 from erpsync.cli.csv_text import csv_lines
 from erpsync.cli.main import app
+from erpsync.cli.options import DEFAULT_LIMIT, Output
+from erpsync.cli.selecting import selection
 from erpsync.cli.shapes import items_of, shapes
 from erpsync.cli.shapes.keys import ANYTHING, DECIMAL, TEXT, WHOLE, Each, Keys, columns, key, keys, maybe
+from erpsync.workbench import Workbench
 
 LISTINGS = sorted(name for name, shape in shapes().items() if shape.items is not None)
 WORDS = {"trace": ("trace", "order:SO-10498")}
@@ -126,6 +131,13 @@ def test_a_row_stays_a_line_and_nothing_acts() -> None:
 def test_raw_is_refused_where_there_are_no_cells(erpsync: Run) -> None:
     answer = erpsync("dlq", "list", "--raw")
     assert (answer.code, answer.err) == (2, "error: --raw is about cells of CSV\nhint: with -o csv, or without --raw\n")
+
+
+@pytest.mark.parametrize("output", [Output.IDS, Output.JSONL, Output.CSV])
+def test_what_another_program_reads_is_all_of_it(output: Output, night: Path) -> None:
+    bench = Workbench(folder=night, environ={}, clock=lambda: NIGHT)
+    assert selection(bench, "", limit=None, sort="", output=output).limit == 0
+    assert selection(bench, "", limit=None, sort="", output=Output.JSON).limit == DEFAULT_LIMIT
 
 
 def test_csv_is_all_of_it_and_says_when_it_is_not(erpsync: Run) -> None:
