@@ -220,6 +220,9 @@ class Night:
         )
         body_id = self._write(lambda db: payloads.put(db, body)) if body else None
         content_id = self._write(lambda db: payloads.put(db, content.encode())) if content else None
+        self._write(
+            lambda db: db.execute("UPDATE messages SET lease_no = ? WHERE message_id = ?", (lease, message_id)).rowcount
+        )
         return self._insert(
             "attempts",
             message_id=message_id,
