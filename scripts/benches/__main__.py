@@ -19,6 +19,9 @@ FILES = {
     "claim": "compare_claims",
     "claim-finish": "compare_claims",
     "start": "compare_start",
+    "listings": "compare_reading",
+    "status": "compare_reading",
+    "memory": "compare_reading",
 }
 
 
@@ -54,14 +57,19 @@ def _named(names: Iterable[str]) -> Iterable[Comparison]:
 
 def _as_text(result: Result) -> str:
     told = result.comparison
-    rates = max(len(f"{result.ours_rate:,.1f}"), len(f"{result.yardstick_rate:,.1f}"))
+    ours, yardstick = (_told(told, rate) for rate in (result.ours_rate, result.yardstick_rate))
+    room = max(len(ours), len(yardstick))
     verdict = "reached" if result.reached else "MISSED"
     spread = f"rounds {result.lowest:.2f} to {result.highest:.2f}"
     return (
         f"{told.name}: {result.ratio:.2f}, {told.figure}: {verdict}  ({spread})\n"
-        f"  {result.ours_rate:>{rates},.1f} /s  {told.ours}\n"
-        f"  {result.yardstick_rate:>{rates},.1f} /s  {told.yardstick}\n"
+        f"  {ours:>{room}}  {told.ours}\n"
+        f"  {yardstick:>{room}}  {told.yardstick}\n"
     )
+
+
+def _told(told: Comparison, rate: float) -> str:
+    return f"{1 / rate:,.1f} {told.cost}" if told.cost else f"{rate:,.1f} /s"
 
 
 def _as_json(result: Result) -> str:

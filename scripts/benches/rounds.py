@@ -47,7 +47,8 @@ class Comparison:
     """One figure to reach, as a ratio of ours to the yardstick.
 
     ``at_least`` judges rates (more is better), ``at_most`` judges the time for one thing (less is better); one of the
-    two is given. ``unit`` is what is counted.
+    two is given. ``unit`` is what is counted. ``cost``: what is measured instead of seconds, like MB; it stands in
+    their place.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Comparison:
     at_least: float | None = None
     at_most: float | None = None
     rounds: int = 5
+    cost: str = ""
 
     def ratio(self, ours: float, yardstick: float) -> float:
         """Ours to the yardstick, from two rates: of rates for ``at_least``, of times for ``at_most``."""
