@@ -17,7 +17,7 @@ from rounds import Comparison, Measured, Sides
 from sink import running
 from yardstick_typer import start
 
-DOCUMENTS, FEW = 1_000_000, 20_000
+DOCUMENTS, FEW = 1_000_000, 5_000
 MOST_MB = 150
 STARTS = 5
 

@@ -22,7 +22,7 @@ from erpsync.store.store import Store
 
 KINDS = ("item", "customer", "order")
 TARGETS = {"shop": "commerce"}
-DEAD, UNKNOWN, HELD, READY, CASES, ACTS = 3_000, 300, 700, 10_000, 2_000, 10_000
+DEAD, UNKNOWN, HELD, READY, CASES, ACTS = 3_000, 300, 700, 1_000, 2_000, 10_000
 
 _EACH = """WITH RECURSIVE
     number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < :many),
@@ -33,7 +33,8 @@ _EACH = """WITH RECURSIVE
 """
 _CONTENT = """CASE kind
     WHEN 'item' THEN printf('{"sku":"%s","name":"Drill %d","barcode":"40%011d","unit":"pc","price":19950000}', key, n % 97, n)
-    WHEN 'customer' THEN printf('{"number":"%s","name":"Meadow %d Ltd","email":"buyer.%d@meadow%d.example","street":"%d Quay Road","city":"Lisbon"}',
+    WHEN 'customer' THEN printf('{"number":"%s","name":"Meadow %d Ltd","email":"buyer.%d@meadow%d.example",'
+        || '"street":"%d Quay Road","city":"Lisbon"}',
         key, n % 89, n, n % 89, n % 300)
     ELSE printf('{"number":"%s","customer":"CU-%d","currency":"USD","purchase_order":"PO-%d","note":"Leave at bay %d; ring twice.",'
         || '"lines.1.sku":"SKU-%07d","lines.1.quantity":4000000,"lines.2.sku":"SKU-%07d","lines.2.quantity":12000000}',
@@ -64,13 +65,13 @@ _FILL = (
     "iif(kind = 'order', 1000 + n % 90000, 0), iif(kind = 'order', 'USD', ''), at, at + 300, iif(state = 'unknown', at + 300, NULL) "
     f"FROM (SELECT *, {_STATE} AS state FROM document)",
     _EACH
-    + "INSERT INTO attempts (attempt_id, message_id, lease_no, try_no, claimed_at, begun_at, ended_at, outcome, request, body_id, content_id, "
-    "far_id, status, answer, took_us) SELECT n, n, 1, 1, at, at + 10, at + 300, 'created', 'POST /documents', 2 * n, 2 * n, "
+    + "INSERT INTO attempts (attempt_id, message_id, lease_no, try_no, claimed_at, begun_at, ended_at, outcome, request, body_id, "
+    "content_id, far_id, status, answer, took_us) SELECT n, n, 1, 1, at, at + 10, at + 300, 'created', 'POST /documents', 2 * n, 2 * n, "
     '700000000 + n, 201, CAST(printf(\'{"id":%d,"invoice":"INV-%d"}\', 700000000 + n, n * 3) AS BLOB), 12000 FROM document',
     _EACH + "INSERT INTO xrefs SELECT 2, n, 1, kind, 700000000 + n, at FROM document",
     "INSERT INTO waits SELECT message_id, 'person', target_id, 'mira', state_at FROM messages WHERE state = 'held'",
-    "INSERT INTO exceptions (company_id, kind, subject, system_id, record_id, message_id, event_id, opened_at, shows_at, stake, currency, text) "
-    "SELECT 1, 'price_mismatch', r.kind || ':' || r.number, 2, m.record_id, m.message_id, m.event_id, m.state_at, m.state_at, m.stake, "
+    "INSERT INTO exceptions (company_id, kind, subject, system_id, record_id, message_id, event_id, opened_at, shows_at, stake, currency, "
+    "text) SELECT 1, 'price_mismatch', r.kind || ':' || r.number, 2, m.record_id, m.message_id, m.event_id, m.state_at, m.state_at, m.stake, "
     f"m.currency, 'agreed 12.40, found 13.10' FROM messages m JOIN records r USING (record_id) WHERE m.state = 'dead' LIMIT {CASES}",
     "INSERT INTO counts (minute, company_id, flow_id, system_id, what, part, n, amount) "
     f"SELECT {NO_MINUTE}, company_id, flow_id, target_id, state, currency, count(*), sum(stake) FROM messages GROUP BY 2, 3, 4, 5, 6",
