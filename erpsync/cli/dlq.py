@@ -37,7 +37,7 @@ from erpsync.terminal import Clock, amounts, plural, safe
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from erpsync.engine.replay.letters import Done
+    from erpsync.engine.replay.hand import Done
     from erpsync.store.reading.line import Line
     from erpsync.store.reading.messages import MessageRow
     from erpsync.workbench import Workbench
