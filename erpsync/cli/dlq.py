@@ -29,7 +29,7 @@ from erpsync.cli.options import (
     from_stdin,
 )
 from erpsync.cli.output import command_line, emit, envelope, listing, say, utc
-from erpsync.cli.selecting import clock, count_line, one_currency, selection, stake_text, stakes_json
+from erpsync.cli.selecting import clock, count_line, one_currency, selection, stake_text, stakes_json, sums_text
 from erpsync.cli.tables import KEY_ROOM, Column
 from erpsync.cli.wording import cause_text, message_item
 from erpsync.terminal import Clock, amounts, plural, safe
@@ -71,7 +71,7 @@ def list_(
     output: Format = Output.TABLE,
 ) -> None:
     """Dead letters, those with most money at stake first, then those longest dead."""
-    from erpsync.store.reading.line import line_behind  # noqa: PLC0415  (not for help)
+    from erpsync.store.reading.line import lines_behind  # noqa: PLC0415  (not for help)
     from erpsync.store.reading.messages import dead_letters  # noqa: PLC0415  (as above)
 
     bench = workbench(ctx)
@@ -81,7 +81,8 @@ def list_(
         if output is Output.IDS:
             letters = [_Letter(row, _NO_LINE) for row in page.items]
         else:
-            letters = [_Letter(row, line_behind(db, [row.message_id])) for row in page.items]
+            lines = lines_behind(db, [row.message_id for row in page.items])
+            letters = [_Letter(row, line) for row, line in zip(page.items, lines, strict=True)]
     times, usual = clock(bench), bench.landscape.currency
     remarks = [count_line(len(letters), page.total, page.everything, "dead letter", times=times)]
     if letters:
@@ -127,18 +128,13 @@ def _columns(letters: list[_Letter], times: Clock, usual: str) -> list[Column[_L
         columns.append(
             Column(
                 f"BEHIND {behind}" if behind else "BEHIND",
-                lambda letter: _sums(letter.line, behind),
+                lambda letter: sums_text(letter.line.stakes, heading=behind),
                 right=True,
                 rank=5,
             )
         )
     columns.append(Column("CAUSE", lambda letter: cause_text(letter.row), free=True, wide=100))
     return columns
-
-
-def _sums(line: Line, heading: str | None) -> str:
-    text = amounts(line.stakes)
-    return text.removesuffix(f" {heading}") if heading else text
 
 
 def _item(bench: Workbench, letter: _Letter) -> dict[str, object]:
