@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from erpsync.cli.acting import letters_named, show_letters
+from erpsync.cli.acting import FateOfLine, LineFate, fate_text, letters_named, show_letters
 from erpsync.cli.asking import ask
 from erpsync.cli.commands import Command, group, workbench
 from erpsync.cli.exit_codes import NO
 from erpsync.cli.letter import show
 from erpsync.cli.options import (
-    HOW,
     Answer,
     AnswerFormat,
     DryRun,
@@ -32,7 +30,7 @@ from erpsync.cli.output import command_line, emit, envelope, listing, say, utc
 from erpsync.cli.selecting import clock, count_line, one_currency, selection, stake_text, stakes_json, sums_text
 from erpsync.cli.tables import KEY_ROOM, Column
 from erpsync.cli.wording import cause_text, message_item
-from erpsync.terminal import Clock, amounts, plural, safe
+from erpsync.terminal import Clock, plural, safe
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,14 +43,6 @@ if TYPE_CHECKING:
 _DONE_TO = {"discard": "discarded", "restore": "restored"}
 
 app = group("dlq", "Dead letters: the list, one with its evidence, discard, restore.")
-
-
-class LineFate(StrEnum):
-    """What becomes of the line behind a discarded letter."""
-
-    GO = "go"
-    DISCARD = "discard"
-    HOLD = "hold"
 
 
 @dataclass(frozen=True)
@@ -159,12 +149,7 @@ def discard(
     ctx: typer.Context,
     ids: Ids,
     *,
-    line: Annotated[
-        LineFate,
-        typer.Option(
-            "--line", metavar="FATE", help="what becomes of its line: go, discard or hold (hold)", rich_help_panel=HOW
-        ),
-    ] = LineFate.HOLD,
+    line: FateOfLine = LineFate.HOLD,
     reason: Reason = "",
     dry_run: DryRun = False,
     yes: Yes = False,
@@ -178,10 +163,9 @@ def discard(
 
     with bench.store.read() as db:
         behind = line_behind(db, [row.message_id for row in rows])
-    fate = {"go": "goes on without them", "discard": "is discarded too", "hold": "stays held until it is decided"}[line]
     show_letters("Would discard", rows, output)
     if output is Answer.TABLE:
-        say(f"line behind  {behind.text}, {amounts(behind.stakes)}: {fate}")
+        say(fate_text(line, behind))
 
     def act(numbers: list[int]) -> Done:
         from erpsync.engine.replay import letters  # noqa: PLC0415  (the engine: only for acts)

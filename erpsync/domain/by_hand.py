@@ -75,9 +75,7 @@ def _held_already(stands: Stands) -> Refusal | None:
     if not by_person:
         return None
     told = f": {by_person[0]}" if by_person[0] else ""
-    return Refusal(
-        f"held already, for a person{told}", f"to let it go: erpsync messages release {stands.message_id}"
-    )
+    return Refusal(f"held already, for a person{told}", f"to let it go: erpsync messages release {stands.message_id}")
 
 
 def _not_for_a_person(stands: Stands) -> Refusal | None:

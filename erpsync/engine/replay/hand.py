@@ -108,21 +108,24 @@ def act(
                 at=moment(hand.now),
                 actor=actor,
                 what=what,
-                subject=_subject(done.done),
+                subject=_subject(done),
                 reason=reason,
                 command=command,
-                after=_all_of(done.done),
+                after=_all_of(done),
             )
         return done
 
     return context.store.writer.call(work)
 
 
-def _subject(ids: Sequence[int]) -> str:
-    more = f" and {len(ids) - _NAMED} more" if len(ids) > _NAMED else ""
-    return ",".join(str(message_id) for message_id in ids[:_NAMED]) + more
+def _subject(done: Done) -> str:
+    ids = ",".join(str(message_id) for message_id in done.done[:_NAMED])
+    more = f" and {len(done.done) - _NAMED} more" if len(done.done) > _NAMED else ""
+    return ids + more + (f" and {len(done.line)} of the line" if done.line else "")
 
 
-def _all_of(ids: Sequence[int]) -> bytes | None:
+def _all_of(done: Done) -> bytes | None:
     """Every id, where the subject cannot name them all."""
-    return json.dumps({"messages": list(ids)}).encode() if len(ids) > _NAMED else None
+    if len(done.done) <= _NAMED and not done.line:
+        return None
+    return json.dumps({"messages": done.done, "line": done.line}).encode()

@@ -147,9 +147,7 @@ def _under_way(hand: Hand, standing: Standing) -> Standing | None:
 
 def _without_its_head(hand: Hand, standing: Standing) -> str:
     """It was held because the head before it was discarded, and goes all the same; one that is held for more stays."""
-    rest = holding.answer(
-        hand.db, standing, hand.tally, now=hand.now, because=Reason.REPLAYED, reasons=(Wait.LINE,)
-    )
+    rest = holding.answer(hand.db, standing, hand.tally, now=hand.now, because=Reason.REPLAYED, reasons=(Wait.LINE,))
     if rest:
         return "not dead, it is held for more than its line"
     letters.fresh_tries(hand.db, standing.message_id)
@@ -161,6 +159,4 @@ def _let_line_go(hand: Hand, head: Standing) -> None:
     """The head is back: what was held because it was discarded is ready again behind it."""
     for follower in hand.standings(letters.followers(hand.db, head.lane_id, head.message_id)):
         if follower.state == State.HELD and follower.reason == Reason.DISCARDED:
-            holding.answer(
-                hand.db, follower, hand.tally, now=hand.now, because=Reason.RESTORED, reasons=(Wait.LINE,)
-            )
+            holding.answer(hand.db, follower, hand.tally, now=hand.now, because=Reason.RESTORED, reasons=(Wait.LINE,))

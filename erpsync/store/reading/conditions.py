@@ -30,9 +30,7 @@ from erpsync.store.connection import ms
 from erpsync.store.reading.asked import Field, Selection, Sort
 
 _PLACE = re.compile(r"\{(record|kind|number)\}")
-_RECORD = (
-    "(SELECT record_id FROM records WHERE company_id = (SELECT company_id FROM companies WHERE name = ?) AND kind = ? AND number = ?)"
-)
+_RECORD = "(SELECT record_id FROM records WHERE company_id = (SELECT company_id FROM companies WHERE name = ?) AND kind = ? AND number = ?)"
 _ALMOST = timedelta(microseconds=999)  # rounds the end of a span up to whole milliseconds
 
 

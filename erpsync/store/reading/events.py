@@ -66,7 +66,6 @@ _TABLES = (
 )
 
 
-
 def _of_record(record: str) -> str:
     """SQL for the ids of a record's events: those that changed it as they were logged, from the newest to the one before; all others."""
     return f"""WITH RECURSIVE changing (event_id) AS (

@@ -121,16 +121,16 @@ def stuck_lanes(db: Connection, selection: Selection, *, lines: bool = True) -> 
     weighs = lines and not selection.sort
     least = WEIGHED + 1 if weighs else 0
     limit = f"LIMIT {max(selection.limit, least)}" if selection.limit else ""
-    rows = db.execute(
-        f"SELECT {COLUMNS} FROM {TABLES} WHERE {base} AND {where} {order} {limit}", values
-    ).fetchall()
+    rows = db.execute(f"SELECT {COLUMNS} FROM {TABLES} WHERE {base} AND {where} {order} {limit}", values).fetchall()
     weighed = weighs and len(rows) <= WEIGHED
     found = rows if weighed or not selection.limit else rows[: selection.limit]
     heads = [message_row(row) for row in found]
     behind = lines_behind(db, [head.message_id for head in heads]) if lines else [_UNCOUNTED] * len(heads)
     lanes = [StuckLane(head, line) for head, line in zip(heads, behind, strict=True)]
     if weighed:
-        lanes.sort(key=lambda lane: (-sum(stake for _, stake in lane.line.whole), lane.head.state_at, lane.head.message_id))
+        lanes.sort(
+            key=lambda lane: (-sum(stake for _, stake in lane.line.whole), lane.head.state_at, lane.head.message_id)
+        )
     shown = lanes[: selection.limit] if selection.limit else lanes
     counting = f"{TABLES} WHERE {base} AND {where}"
     (everything,) = db.execute(f"SELECT count(*) FROM messages m WHERE {base}").fetchone()
