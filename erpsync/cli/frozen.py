@@ -58,7 +58,7 @@ def frozen(bench: Workbench, act: Act, ids: list[str], *, dry_run: bool) -> Froz
         raise UsageError("there are no ids to act on", hint="name them, or pass them on stdin with -")
     if not can:
         number, first = next(iter(refused.items()))
-        others = f"; nor can {len(refused) - 1:,} others be {_PAST[act]}" if len(refused) > 1 else ""
+        others = f"; nor can {plural(len(refused) - 1, 'other')} be {_PAST[act]}" if len(refused) > 1 else ""
         raise UsageError(f"message {number} is {first.why}{others}", hint=first.instead)
     left_out = [(number, why.why) for number, why in refused.items()]
     return Frozen(act, can, left_out, behind, stdin_taken=from_stdin(ids))
