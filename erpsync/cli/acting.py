@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
-from erpsync.cli.options import Answer, many_ids
+import typer
+
+from erpsync.cli.options import HOW, Answer, many_ids
 from erpsync.cli.output import room, say
 from erpsync.cli.tables import wrapped
 from erpsync.cli.wording import key_text
@@ -15,12 +18,35 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from erpsync.store.connection import Connection
+    from erpsync.store.reading.line import Line
     from erpsync.store.reading.messages import MessageRow
     from erpsync.workbench import Workbench
 
 Row = TypeVar("Row")
 MOST = 1_000
 _NAMED = 5
+
+
+class LineFate(StrEnum):
+    """What becomes of the line behind a message that is put aside."""
+
+    GO = "go"
+    DISCARD = "discard"
+    HOLD = "hold"
+
+
+FateOfLine = Annotated[
+    LineFate,
+    typer.Option(
+        "--line", metavar="FATE", help="what becomes of its line: go, discard or hold (hold)", rich_help_panel=HOW
+    ),
+]
+_FATES = {"go": "goes on without them", "discard": "is discarded too", "hold": "stays held until it is decided"}
+
+
+def fate_text(fate: LineFate, behind: Line) -> str:
+    """How much waits behind what is put aside, and what becomes of that."""
+    return f"line behind  {behind.text}, {amounts(behind.stakes)}: {_FATES[fate]}"
 
 
 def ids_or_where(act: str, ids: Sequence[str] | None, where: str, *, hint: str) -> None:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from erpsync.cli.acting import letters_named, show_letters
+from erpsync.cli.acting import FateOfLine, LineFate, fate_text, letters_named, show_letters
 from erpsync.cli.asking import ask
 from erpsync.cli.commands import Command, group, workbench
 from erpsync.cli.exit_codes import NO
 from erpsync.cli.letter import show
 from erpsync.cli.listings import listing
 from erpsync.cli.options import (
-    HOW,
     Answer,
     AnswerFormat,
     DryRun,
@@ -31,15 +29,15 @@ from erpsync.cli.options import (
     from_stdin,
 )
 from erpsync.cli.output import command_line, emit, envelope, say, utc
-from erpsync.cli.selecting import clock, count_line, one_currency, selection, stake_text, stakes_json
+from erpsync.cli.selecting import clock, count_line, one_currency, selection, stake_text, stakes_json, sums_text
 from erpsync.cli.tables import KEY_ROOM, Column
 from erpsync.cli.wording import cause_text, message_item
-from erpsync.terminal import Clock, amounts, plural, safe
+from erpsync.terminal import Clock, plural, safe
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from erpsync.engine.replay.letters import Done
+    from erpsync.engine.replay.hand import Done
     from erpsync.store.reading.line import Line
     from erpsync.store.reading.messages import MessageRow
     from erpsync.workbench import Workbench
@@ -47,14 +45,6 @@ if TYPE_CHECKING:
 _DONE_TO = {"discard": "discarded", "restore": "restored"}
 
 app = group("dlq", "Dead letters: the list, one with its evidence, discard, restore.")
-
-
-class LineFate(StrEnum):
-    """What becomes of the line behind a discarded letter."""
-
-    GO = "go"
-    DISCARD = "discard"
-    HOLD = "hold"
 
 
 @dataclass(frozen=True)
@@ -74,7 +64,7 @@ def list_(
     raw: Raw = False,
 ) -> None:
     """Dead letters, those with most money at stake first, then those longest dead."""
-    from erpsync.store.reading.line import line_behind  # noqa: PLC0415  (not for help)
+    from erpsync.store.reading.line import lines_behind  # noqa: PLC0415  (not for help)
     from erpsync.store.reading.messages import dead_letters  # noqa: PLC0415  (as above)
 
     bench = workbench(ctx)
@@ -84,7 +74,8 @@ def list_(
         if output is Output.IDS:
             letters = [_Letter(row, _NO_LINE) for row in page.items]
         else:
-            letters = [_Letter(row, line_behind(db, [row.message_id])) for row in page.items]
+            lines = lines_behind(db, [row.message_id for row in page.items])
+            letters = [_Letter(row, line) for row, line in zip(page.items, lines, strict=True)]
     times, usual = clock(bench), bench.landscape.currency
     remarks = [count_line(len(letters), page.total, page.everything, "dead letter", times=times)]
     if letters:
@@ -131,18 +122,13 @@ def _columns(letters: list[_Letter], times: Clock, usual: str) -> list[Column[_L
         columns.append(
             Column(
                 f"BEHIND {behind}" if behind else "BEHIND",
-                lambda letter: _sums(letter.line, behind),
+                lambda letter: sums_text(letter.line.stakes, heading=behind),
                 right=True,
                 rank=5,
             )
         )
     columns.append(Column("CAUSE", lambda letter: cause_text(letter.row), free=True, wide=100))
     return columns
-
-
-def _sums(line: Line, heading: str | None) -> str:
-    text = amounts(line.stakes)
-    return text.removesuffix(f" {heading}") if heading else text
 
 
 def _item(bench: Workbench, letter: _Letter) -> dict[str, object]:
@@ -167,12 +153,7 @@ def discard(
     ctx: typer.Context,
     ids: Ids,
     *,
-    line: Annotated[
-        LineFate,
-        typer.Option(
-            "--line", metavar="FATE", help="what becomes of its line: go, discard or hold (hold)", rich_help_panel=HOW
-        ),
-    ] = LineFate.HOLD,
+    line: FateOfLine = LineFate.HOLD,
     reason: Reason = "",
     dry_run: DryRun = False,
     yes: Yes = False,
@@ -186,10 +167,9 @@ def discard(
 
     with bench.store.read() as db:
         behind = line_behind(db, [row.message_id for row in rows])
-    fate = {"go": "goes on without them", "discard": "is discarded too", "hold": "stays held until it is decided"}[line]
     show_letters("Would discard", rows, output)
     if output is Answer.TABLE:
-        say(f"line behind  {behind.text}, {amounts(behind.stakes)}: {fate}")
+        say(fate_text(line, behind))
 
     def act(numbers: list[int]) -> Done:
         from erpsync.engine.replay import letters  # noqa: PLC0415  (the engine: only for acts)

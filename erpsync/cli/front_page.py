@@ -21,6 +21,7 @@ Repair
   dlq           dead letters: the list, one letter with its evidence
   replay        send them again: preview, then all of them
   messages settle               say what became of a lost answer
+  messages hold, release, skip  stop what waits, let it go, or drop it
   events apply                  read again what was kept
 
 Run

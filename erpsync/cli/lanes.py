@@ -1,4 +1,4 @@
-"""``lanes``: what stands in one line to one system, and why it does not move."""
+"""``lanes``: those that do not move by themselves; and one, what stands in it and why it does not move."""
 
 from __future__ import annotations
 
@@ -7,19 +7,114 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from erpsync.cli.commands import Command, group, workbench
-from erpsync.cli.options import Answer, AnswerFormat, Limit
+from erpsync.cli.listings import listing
+from erpsync.cli.options import Answer, AnswerFormat, Format, Limit, Output, Raw, Sort, Where
 from erpsync.cli.output import command_line, emit, envelope, remark, room, say, utc
-from erpsync.cli.selecting import clock, stake_json, stakes_json
+from erpsync.cli.selecting import (
+    clock,
+    count_line,
+    one_currency,
+    selection,
+    stake_json,
+    stakes_json,
+    sums_text,
+)
 from erpsync.cli.tables import KEY_ROOM, Column, table
-from erpsync.cli.wording import waiting_seconds, waits_for
+from erpsync.cli.wording import cause_text, waiting_seconds, waits_for
 from erpsync.terminal import Clock, amounts, safe
 
 if TYPE_CHECKING:
-    from erpsync.store.reading.lanes import LaneView
+    from collections.abc import Sequence
+
+    from erpsync.store.reading.lanes import LaneView, StuckLane
     from erpsync.store.reading.messages import MessageRow
+    from erpsync.workbench import Workbench
 
 app = group("lanes", "Who waits behind whom.")
 _SHOWN = 50
+
+
+@app.command(name="list", cls=Command, epilog="Example: erpsync lanes list --where 'system = erp and waiting > 1h'")
+def list_(
+    ctx: typer.Context,
+    *,
+    where: Where = "",
+    limit: Limit = None,
+    sort: Sort = "",
+    output: Format = Output.TABLE,
+    raw: Raw = False,
+) -> None:
+    """Lanes that do not move by themselves: their head is dead, unknown or held. The most money first.
+
+    A lane whose head waits for a system that is down moves when that is up again: systems list. Stake in a filter
+    is the head's own; ids are those of the heads.
+    """
+    from erpsync.store.reading.lanes import WEIGHED, stuck_lanes  # noqa: PLC0415  (not for help)
+
+    bench = workbench(ctx)
+    with bench.store.read() as db:
+        asked = selection(bench, where, limit=limit, sort=sort, output=output)
+        found = stuck_lanes(db, asked, lines=output is not Output.IDS)
+    times, usual, page = clock(bench), bench.landscape.currency, found.page
+    remarks = [count_line(len(page.items), page.total, page.everything, "lane", times=times)]
+    if not (found.weighed or sort):
+        remarks.append(f"more than {WEIGHED}: they come by the money of their heads, not of what waits behind")
+    if page.items:
+        head = page.items[0].head
+        remarks.append(f"next: {command_line('erpsync', 'lanes', 'show', head.system, head.lane)}")
+    listing(
+        bench,
+        "lanes.list",
+        page.items,
+        total=page.total,
+        columns=_list_columns(page.items, times, usual),
+        item=lambda lane: _list_item(bench, lane),
+        identity=lambda lane: str(lane.head.message_id),
+        output=output,
+        raw=raw,
+        remarks=remarks,
+    )
+
+
+def _list_columns(lanes: Sequence[StuckLane], times: Clock, usual: str) -> list[Column[StuckLane]]:
+    currency = one_currency((code for lane in lanes for code, _ in lane.line.whole), usual=usual)
+    return [
+        Column("TARGET", lambda lane: safe(lane.head.system)),
+        Column("LANE", lambda lane: safe(lane.head.lane), most=KEY_ROOM),
+        Column("HEAD", lambda lane: str(lane.head.message_id), right=True),
+        Column("STATE", lambda lane: lane.head.state),
+        Column("SINCE", lambda lane: times.since(lane.head.state_at), rank=2),
+        Column("FOR", lambda lane: times.lasting(lane.head.state_at), right=True),
+        Column("LINE", lambda lane: lane.line.text, right=True),
+        Column(
+            f"STAKE {currency}" if currency else "STAKE",
+            lambda lane: sums_text(lane.line.whole, heading=currency),
+            right=True,
+        ),
+        Column("WAITS FOR", lambda lane: waits_for(lane.head, times), free=True, rank=1),
+        Column("CAUSE", lambda lane: cause_text(lane.head), free=True, wide=120),
+    ]
+
+
+def _list_item(bench: Workbench, lane: StuckLane) -> dict[str, object]:
+    head, usual = lane.head, bench.landscape.currency
+    return {
+        "system": head.system,
+        "lane": head.lane,
+        "head": head.message_id,
+        "key": head.key,
+        "state": head.state,
+        "cause": head.reason or None,
+        "error": head.error or None,
+        "since": utc(head.state_at),
+        "waiting_seconds": waiting_seconds(bench.now(), head.state_at),
+        "waits": [wait.waits_on or wait.reason for wait in head.waits],
+        "line": lane.line.count,
+        "line_more": lane.line.more,
+        "line_at_stake": stakes_json(lane.line.stakes, usual=usual),
+        "at_stake": stakes_json(lane.line.whole, usual=usual),
+        "run": command_line("erpsync", "lanes", "show", head.system, head.lane),
+    }
 
 
 @app.command(name="show", cls=Command, epilog="Example: erpsync lanes show erp order:SO-1001")

@@ -1,4 +1,4 @@
-"""``messages``: what is on its way, one of them, and settling a lost answer."""
+"""``messages``: what is on its way, and one of them with its tries; the acts on them are at home in rooms of their own."""
 
 from __future__ import annotations
 
@@ -7,33 +7,23 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from erpsync.cli import evidence
-from erpsync.cli.asking import ask
 from erpsync.cli.classes import once_of
 from erpsync.cli.commands import Command, group, workbench
 from erpsync.cli.listings import listing
-from erpsync.cli.options import (
-    HOW,
-    Answer,
-    AnswerFormat,
-    Format,
-    Full,
-    Limit,
-    Output,
-    Raw,
-    Reason,
-    Sort,
-    Where,
-    Yes,
-    one_id,
-)
-from erpsync.cli.output import command_line, emit, envelope, say
-from erpsync.cli.selecting import clock, count_line, one_currency, selection, stake_json, stake_text
+from erpsync.cli.messages_acts import hold, release, skip
+from erpsync.cli.options import OUTPUT, Answer, AnswerFormat, Format, Full, Limit, Output, Raw, Sort, Where, one_id
+from erpsync.cli.output import emit, envelope, say, utc, warn
+from erpsync.cli.selecting import clock, count_line, one_currency, selection, stake_text
+from erpsync.cli.settling import settle
 from erpsync.cli.tables import KEY_ROOM, Column
 from erpsync.cli.wording import message_item, next_lines, next_of_message, state_words, waits_for
-from erpsync.errors import UsageError
 from erpsync.terminal import Clock, amounts, safe
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from erpsync.store.reading.attempts import Attempt
+    from erpsync.store.reading.audit import Act
     from erpsync.store.reading.line import Line
     from erpsync.store.reading.messages import MessageRow
     from erpsync.workbench import Workbench
@@ -114,10 +104,15 @@ def show(
     message: Annotated[str, typer.Argument(metavar="ID", help="a message", show_default=False)],
     *,
     full: Full = False,
+    curl: Annotated[
+        bool,
+        typer.Option("--curl", help="its last try as a curl command for bash, without secrets", rich_help_panel=OUTPUT),
+    ] = False,
     output: AnswerFormat = Answer.TABLE,
 ) -> None:
     """One message: its state and why, its tries, what it says."""
     from erpsync.store.reading.attempts import attempts  # noqa: PLC0415  (as above)
+    from erpsync.store.reading.audit import act_of_message  # noqa: PLC0415  (as above)
     from erpsync.store.reading.letters import around  # noqa: PLC0415  (not for help)
     from erpsync.store.reading.line import line_behind  # noqa: PLC0415  (as above)
     from erpsync.store.reading.messages import message as message_of  # noqa: PLC0415  (as above)
@@ -130,6 +125,11 @@ def show(
         tries = attempts(db, [row.message_id])
         found = around(db, row.message_id)
         standing = systems(db).get(row.system)
+        act = act_of_message(db, bench.landscape.company, row)
+    command = _curl(bench, row, tries) if curl else None
+    if command is not None and output is Answer.TABLE:
+        say(*command.splitlines())
+        return
     times, usual = clock(bench), bench.landscape.currency
     content = found.sent or found.record
     currency = evidence.currency_of(found.record)
@@ -143,6 +143,8 @@ def show(
                 attempts=[evidence.attempt_item(attempt) for attempt in tries],
                 payload=evidence.exact_fields(content, currency),
                 line_behind=None if line is None else line.count,
+                by=None if act is None else _by_item(act),
+                curl=command,
                 run=run[0],
             )
         )
@@ -155,6 +157,9 @@ def show(
         say(f"waits   for {waits_for(row, times, system_state=standing.state if standing else 'up')}")
     if row.error:
         say(f"cause   {safe(row.error, limit=None if full else 300)}")
+    if act is not None:
+        said = f": {safe(act.reason, limit=None if full else 200)}" if act.reason else ""
+        say(f"by      {safe(act.actor)}, {safe(act.what)}{said} ({safe(act.act_id)})")
     say(f"stake   {_stake(row, line)}")
     if row.event_id is not None:
         say(f"event   {row.event_id} from {safe(row.source or '-')}")
@@ -172,6 +177,20 @@ def show(
     say(*next_lines(row, run))
 
 
+def _curl(bench: Workbench, row: MessageRow, tries: Sequence[Attempt]) -> str:
+    from erpsync.cli.curl import curl_command  # noqa: PLC0415  (seldom asked for)
+
+    command = curl_command(bench, row, tries)
+    for text in command.warnings:
+        warn(text)
+    return command.text
+
+
+def _by_item(act: Act) -> dict[str, object]:
+    told = {"act": act.act_id, "actor": act.actor, "what": act.what, "at": utc(act.at), "reason": act.reason or None}
+    return dict(told)
+
+
 def _stands(row: MessageRow) -> str:
     state, _, reason = state_words(row).partition(": ")
     return f"{state} ({reason})" if reason else state
@@ -182,125 +201,13 @@ def _stake(row: MessageRow, line: Line | None) -> str:
     return own if line is None or not line.count else f"{own}; {line.text} wait behind it, {amounts(line.stakes)}"
 
 
-@app.command(
+app.command(
     name="settle",
     cls=Command,
     epilog="Example: erpsync messages settle 46480 --delivered BI-55310 --reason 'seen in billing'",
-)
-def settle(
-    ctx: typer.Context,
-    message: Annotated[str, typer.Argument(metavar="ID", help="a message whose answer was lost", show_default=False)],
-    *,
-    delivered: Annotated[
-        str | None,
-        typer.Option("--delivered", metavar="FAR_ID", help="it arrived: what the system calls it", rich_help_panel=HOW),
-    ] = None,
-    not_delivered: Annotated[
-        bool,
-        typer.Option("--not-delivered", help="it did not arrive: send it again; needs --reason", rich_help_panel=HOW),
-    ] = False,
-    reason: Reason = "",
-    yes: Yes = False,
-    output: AnswerFormat = Answer.TABLE,
-) -> None:
-    """Say what became of a lost answer; without a flag a system that can be asked is asked now."""
-    from erpsync.store.reading.messages import message as message_of  # noqa: PLC0415  (not for help)
-
-    bench = workbench(ctx)
-    bench.refuse_change("messages settle")
-    message_id = one_id(message)
-    if delivered is not None and not_delivered:
-        raise UsageError(
-            "--delivered and --not-delivered say opposite things", hint="one of them; neither: the system is asked"
-        )
-    if not_delivered and not reason.strip():
-        raise UsageError(
-            "--not-delivered needs --reason: the document is sent again", hint="--reason 'looked in billing, not there'"
-        )
-    if delivered is not None and not delivered.strip():
-        raise UsageError("--delivered needs the system's own number", hint="--delivered BI-55310")
-    with bench.store.read() as db:
-        row = message_of(db, bench.landscape.company, message_id)
-    if row.state != "unknown":
-        raise UsageError(
-            f"message {message_id} is not unknown, it is {row.state}", hint=f"erpsync messages show {message_id}"
-        )
-    from erpsync.engine.deliver import by_hand  # noqa: PLC0415  (the engine: only for acts)
-
-    if delivered is None and not not_delivered:
-        bench.open_to_write("messages settle")
-        settled = bench.wait_for(lambda: by_hand.ask_now(bench, message_id))
-    else:
-        belief = (
-            f"delivered as {safe(delivered, limit=40)}" if delivered is not None else "not delivered: it is sent again"
-        )
-        if output is Answer.TABLE:
-            say(f"Would settle message {message_id}, {safe(row.key)} to {safe(row.system)}: {belief}.")
-            say(
-                f"stake  {stake_text(row.stake, row.currency, beside=True)}",
-                "undo   no: what is believed of a system is not taken back",
-            )
-        ask(
-            bench,
-            "settle",
-            what=f"message {message_id} as {'delivered' if delivered is not None else 'not delivered'}",
-            answer=str(message_id),
-            yes=yes,
-            left="left; nothing was settled",
-        )
-        bench.open_to_write("messages settle")
-        settled = by_hand.settle(
-            bench,
-            message_id,
-            delivered=delivered,
-            not_delivered=not_delivered,
-            actor=bench.actor,
-            reason=reason,
-            command=bench.command,
-        )
-    _say_settled(bench, row, settled, output)
-
-
-def _say_settled(bench: Workbench, row: MessageRow, settled: object, output: Answer) -> None:
-    state, far_id = str(getattr(settled, "state", "")), getattr(settled, "far_id", None)
-    closed = [f"E-{number}" for number in getattr(settled, "closed", ())]
-    act = getattr(settled, "act", None)
-    act_id = None if act is None else str(act) if str(act).startswith("A-") else f"A-{act}"
-    usual = bench.landscape.currency
-    if output is Answer.JSON:
-        emit(
-            envelope(
-                bench,
-                "messages.settle",
-                message=row.message_id,
-                from_state=row.state,
-                state=state,
-                key=row.key,
-                far_id=far_id or None,
-                at_stake=stake_json(0 if state == "done" else row.stake, row.currency, usual=usual),
-                act=act_id,
-                closed=closed,
-                undo={"possible": False, "why": "what is believed of a far system is not taken back"},
-            )
-        )
-        return
-    who = f" ({act_id}, {safe(bench.actor)})" if act_id else ""
-    match state:
-        case "done":
-            known = (
-                f"{safe(row.key)} is {safe(far_id)} in {safe(row.system)}"
-                if far_id
-                else f"{safe(row.key)} is in {safe(row.system)}"
-            )
-            say(f"{row.message_id} is done: {known}{who}.")
-            if row.stake:
-                say(f"{stake_text(row.stake, row.currency, beside=True)} is no longer at stake.")
-        case "unknown":
-            say(
-                f"{row.message_id} is still unknown: {safe(row.system)} was asked, and the answer is not to be believed yet{who}."
-            )
-        case _:
-            say(f"{row.message_id} is {state}: {safe(row.key)} was not in {safe(row.system)}, it is sent again{who}.")
-    if closed:
-        say(f"{', '.join(closed)} {'is' if len(closed) == 1 else 'are'} closed.")
-    say(f"next: {command_line('erpsync', 'trace', row.key)}" if state == "done" else "next: erpsync run --until-idle")
+)(settle)
+app.command(name="hold", cls=Command, epilog="Example: erpsync messages hold 42790 --reason 'price in question'")(hold)
+app.command(name="release", cls=Command, epilog="Example: erpsync messages release 42790")(release)
+app.command(
+    name="skip", cls=Command, epilog="Example: erpsync messages skip 42790 --line go --reason 'entered by hand'"
+)(skip)

@@ -19,7 +19,7 @@ from erpsync.errors import UsageError
 from erpsync.terminal import amounts, plural, safe
 
 if TYPE_CHECKING:
-    from erpsync.engine.replay.letters import Done
+    from erpsync.engine.replay.hand import Done
     from erpsync.store.reading.line import Line
     from erpsync.store.reading.messages import MessageRow
     from erpsync.workbench import Workbench

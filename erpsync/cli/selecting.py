@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from erpsync.cli.options import DEFAULT_LIMIT, Output
 from erpsync.domain.values import from_minor_units
 from erpsync.errors import UsageError
-from erpsync.terminal import Clock, money, plural
+from erpsync.terminal import Clock, amounts, money, plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -104,6 +104,12 @@ def stake_text(stake: int, currency: str, *, beside: bool) -> str:
     """An amount; with its currency where the heading cannot name one for all."""
     amount = money(stake, currency)
     return f"{amount} {currency}" if beside and stake else amount
+
+
+def sums_text(stakes: Iterable[tuple[str, int]], *, heading: str | None) -> str:
+    """Sums by currency; without the currency that the heading names for all."""
+    text = amounts(stakes)
+    return text.removesuffix(f" {heading}") if heading else text
 
 
 def stake_json(stake: int, currency: str, *, usual: str) -> dict[str, object]:

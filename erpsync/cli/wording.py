@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from erpsync.cli.output import command_line, room
 from erpsync.cli.selecting import stake_json
 from erpsync.cli.tables import KEY_ROOM
+from erpsync.domain.messages import BY_A_PERSON
 from erpsync.terminal import Clock, plural, safe
 
 if TYPE_CHECKING:
@@ -139,6 +140,8 @@ def next_of_message(row: MessageRow, *, once: str) -> list[str]:
             settle = f"erpsync messages settle {row.message_id}"
             by_hand = [f"{settle} --delivered ITS_NUMBER", f"{settle} --not-delivered --reason WHY"]
             return by_hand if once == "blind" else [settle, *by_hand]
+        case "held" if any(wait.reason in BY_A_PERSON for wait in row.waits):
+            return [f"erpsync messages release {row.message_id}"]
         case "held" | "ready" | "leased":
             return [command_line("erpsync", "lanes", "show", row.system, row.lane)]
         case _:

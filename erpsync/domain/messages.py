@@ -75,6 +75,7 @@ class Reason(StrEnum):
     REPLAYED = "replayed"
     RESTORED = "restored"
     RELEASED = "released"
+    BY_PERSON = "by_person"  # held: somebody said so
 
 
 class Wait(StrEnum):
@@ -86,6 +87,9 @@ class Wait(StrEnum):
     PERSON = "person"
     REMOVAL = "removal"
     LINE = "line"  # its head was discarded with the line on hold
+
+
+BY_A_PERSON = (Wait.PERSON, Wait.REMOVAL, Wait.LINE)  # waits that somebody can answer; the others end by themselves
 
 
 class Once(StrEnum):

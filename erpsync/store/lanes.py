@@ -15,6 +15,8 @@ from erpsync.store.tables_queue import ELSEWHERE, OPEN, SYSTEM_BITS, place
 # In SQL, of a message ``m``.
 RECORD_OF_LANE = f"(m.lane_id >> {SYSTEM_BITS})"
 TARGET_OF_LANE = f"(m.lane_id & {(1 << SYSTEM_BITS) - 1})"
+# The lanes of what queues under a record's key, to any system; there follows which record.
+LANES_OF_RECORD = f"SELECT record_id << {SYSTEM_BITS} | system_id FROM systems CROSS JOIN records WHERE record_id"
 
 
 def messages_of(record: str) -> str:

@@ -23,14 +23,6 @@ def fresh_tries(db: Connection, message_id: int) -> None:
     )
 
 
-def hold_for_line(db: Connection, message_id: int, target_id: int, *, now: int) -> None:
-    """Held because the head before it was discarded with its line on hold."""
-    db.execute(
-        "INSERT OR IGNORE INTO waits (message_id, reason, target_id, waits_on, since) VALUES (?, 'line', ?, '', ?)",
-        (message_id, target_id, now),
-    )
-
-
 def held_for(db: Connection, target_id: int, key: str) -> list[int]:
     """The messages held at a target for the document of a key."""
     rows = db.execute(

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from erpsync.store.lanes import RECORD_OF_LANE
 from erpsync.store.tables_books import BOOKS, KEPT_BACK
-from erpsync.store.tables_queue import DUE, LATE, OPEN, QUEUE, place
+from erpsync.store.tables_queue import DUE, LATE, OPEN, QUEUE, place, stuck
 
-__all__ = ["DUE", "FIRST", "KEPT_BACK", "LATE", "NO_MINUTE", "OPEN", "place"]
+__all__ = ["DUE", "FIRST", "KEPT_BACK", "LATE", "NO_MINUTE", "OPEN", "place", "stuck"]
 
 NO_MINUTE = 2**31 - 1  # under which totals stand
 

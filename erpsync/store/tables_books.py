@@ -54,7 +54,7 @@ BOOKS: tuple[str, ...] = (
     ) STRICT, WITHOUT ROWID""",
     # ``previous_id``: an event that changed its record as it was logged names the one that did so before it (0: none); the record,
     # which is written with it, names the newest. So these are found without an index that all of them would be written into; the
-    # others (that changed nothing, or were brought back later) stand in events_aside.
+    # others (that changed nothing, were brought back later, or reached no record: then by their number) stand in events_aside.
     """CREATE TABLE events (
         event_id INTEGER PRIMARY KEY,
         company_id INTEGER NOT NULL,
@@ -83,7 +83,7 @@ BOOKS: tuple[str, ...] = (
         mapping_hash TEXT NOT NULL DEFAULT '',
         landscape_id INTEGER
     ) STRICT""",
-    "CREATE INDEX events_aside ON events (record_id) WHERE previous_id IS NULL AND record_id IS NOT NULL",
+    "CREATE INDEX events_aside ON events (record_id, number) WHERE previous_id IS NULL",
     f"CREATE INDEX events_back ON events (verdict) WHERE {KEPT_BACK}",
     # The duplicate key outlives its event: (source, event id), else (source, key, revision, content hash).
     """CREATE TABLE seen (

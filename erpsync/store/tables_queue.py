@@ -33,6 +33,11 @@ def place(m: str = "") -> str:
     return f"(CASE WHEN {m}state {OPEN} THEN 1 WHEN {_elsewhere(m)} THEN 2 ELSE 0 END)"
 
 
+def stuck(m: str = "") -> str:
+    """SQL that is true of the head (its alias with the dot, or none) of a lane that does not move by itself."""
+    return f"{m}is_head = 1 AND {_is_one_of(f'{m}state', (State.DEAD, State.HELD, State.UNKNOWN))}"
+
+
 _MOVES_ALLOWED = " OR ".join(
     f"(OLD.state = '{before}' AND {_is_one_of('NEW.state', afters)})" for before, afters in MOVES.items() if afters
 )
@@ -79,7 +84,7 @@ QUEUE: tuple[str, ...] = (
     # What does not stand in the order in which it came: the rest of what is ready does so in messages_due.
     f"CREATE INDEX messages_late ON messages (flow_id, target_id) WHERE {LATE}",
     "CREATE INDEX messages_dead ON messages (stake DESC, state_at) WHERE state = 'dead'",
-    "CREATE INDEX messages_held ON messages (target_id, state_at) WHERE state = 'held'",
+    f"CREATE INDEX messages_stuck ON messages (company_id, stake DESC, state_at) WHERE {stuck()}",
     f"""CREATE TRIGGER messages_move BEFORE UPDATE OF state ON messages
         WHEN OLD.state <> NEW.state AND NOT ({_MOVES_ALLOWED})
         BEGIN SELECT RAISE(FAIL, 'message may not move so'); END""",

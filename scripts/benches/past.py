@@ -71,7 +71,8 @@ _FILL = (
     _EACH + "INSERT INTO xrefs SELECT 2, n, 1, kind, 700000000 + n, at FROM document",
     "INSERT INTO waits SELECT message_id, 'person', target_id, 'mira', state_at FROM messages WHERE state = 'held'",
     "INSERT INTO exceptions (company_id, kind, subject, system_id, record_id, message_id, event_id, opened_at, shows_at, stake, currency, "
-    "text) SELECT 1, 'price_mismatch', r.kind || ':' || r.number, 2, m.record_id, m.message_id, m.event_id, m.state_at, m.state_at, m.stake, "
+    "text) SELECT 1, 'price_mismatch', r.kind || ':' || r.number, 2, m.record_id, m.message_id, m.event_id, m.state_at, m.state_at, "
+    "m.stake, "
     f"m.currency, 'agreed 12.40, found 13.10' FROM messages m JOIN records r USING (record_id) WHERE m.state = 'dead' LIMIT {CASES}",
     "INSERT INTO counts (minute, company_id, flow_id, system_id, what, part, n, amount) "
     f"SELECT {NO_MINUTE}, company_id, flow_id, target_id, state, currency, count(*), sum(stake) FROM messages GROUP BY 2, 3, 4, 5, 6",

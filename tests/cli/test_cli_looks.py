@@ -20,6 +20,7 @@ SCREENS = {
     "events_list": ("events", "list"),
     "exceptions_list": ("exceptions", "list"),
     "exceptions_show": ("exceptions", "show", "{lost_case}"),
+    "lanes_list": ("lanes", "list"),
     "lanes_show": ("lanes", "show", "wms", "customer:CU-1107"),
     "systems_list": ("systems", "list"),
     "audit_list": ("audit", "list"),
@@ -27,6 +28,8 @@ SCREENS = {
     "workers_list": ("workers", "list"),
     "config_show": ("config", "show", "--where", "setting ~ wms and setting !~ spec"),
     "trace": ("trace", "order:SO-10498"),
+    "messages_hold": ("messages", "hold", "7", "12", "{customer}", "--dry-run"),
+    "messages_skip": ("messages", "skip", "4", "12", "{lost}", "--dry-run"),
     "replay": ("replay", "{customer}", "{SH-88022}", "--dry-run"),
 }
 

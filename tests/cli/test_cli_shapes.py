@@ -87,7 +87,8 @@ def test_csv_has_the_same_keys_and_values_as_json(listing: str, erpsync: Run) ->
 
 @pytest.mark.parametrize("listing", LISTINGS)
 def test_the_heading_of_csv_is_the_same_where_nothing_matches(listing: str, erpsync: Run) -> None:
-    field = {"audit.list": "what", "config.show": "setting", "trace": "text", "workers.list": "host"}.get(listing)
+    fields = {"audit.list": "what", "config.show": "setting", "flows.list": "flow", "find": "text", "trace": "text"}
+    field = {**fields, "lanes.list": "error", "workers.list": "host"}.get(listing)
     where = (
         "id = 0"
         if field is None and "xref" not in listing and "systems" not in listing

@@ -14,7 +14,7 @@ from erpsync.store.reading.asked import Selection
 from erpsync.store.reading.attempts import attempts
 from erpsync.store.reading.events import event, events, events_of
 from erpsync.store.reading.exceptions import exceptions, open_by_kind
-from erpsync.store.reading.lanes import lane
+from erpsync.store.reading.lanes import lane, stuck_lanes
 from erpsync.store.reading.letters import around
 from erpsync.store.reading.line import documents_behind, line_behind, members_behind
 from erpsync.store.reading.messages import dead_letters, message, messages, messages_of_event, messages_with_ids
@@ -23,6 +23,13 @@ from erpsync.store.reading.systems import standings
 from erpsync.store.reading.trace import find_subject, history
 
 ALL = Selection(company="main", now=NIGHT)
+
+
+def of(where: str) -> Selection:
+    """One row of those that a filter lets through; there are more, so they are counted too."""
+    return Selection(company="main", now=NIGHT, where=parse(where), limit=1)
+
+
 LARGE = ("messages", "attempts", "records", "pictures", "payloads", "waits", "xrefs", "seen", "counts")
 ALIASES = {
     "m": "messages",
@@ -59,6 +66,14 @@ READS: dict[str, Callable[[Connection], object]] = {
     "exceptions by kind": lambda db: open_by_kind(db, "main", now_ms=ms(NIGHT)),
     "systems": lambda db: standings(db, "main", now_ms=ms(NIGHT)),
     "status": lambda db: status(db, "main", now_ms=ms(NIGHT)),
+    "messages of a key": lambda db: messages(db, of("key = order:SO-10498")),
+    "messages of one key or another": lambda db: messages(db, of("key = order:SO-10498 or key = item:SKU-9")),
+    "messages of a lane to a system": lambda db: messages(db, of("lane = customer:CU-1107 and system = wms")),
+    "dead letters of a key": lambda db: dead_letters(db, of("key = customers:CU-1107 and waiting > 1h")),
+    "dead letters of a lane": lambda db: dead_letters(db, of("lane = customer:CU-1107")),
+    "events of a key": lambda db: events(db, of("key = item:SKU-9 and verdict = refused")),
+    "lanes that stand still": lambda db: stuck_lanes(db, ALL),
+    "so many of them that they are counted": lambda db: stuck_lanes(db, Selection("main", NIGHT, limit=1, sort="head")),
     "a trace": lambda db: history(db, "main", find_subject(db, "main", "order", "SO-10498")),
     "a trace by a system's own number": lambda db: find_subject(db, "main", "order", "10498"),
 }
@@ -100,3 +115,31 @@ def test_dead_letters_come_from_their_own_index(night_db: Connection) -> None:
     (sql,) = [sql for sql in asked if "FROM messages m CROSS JOIN records" in sql]
     plan = [str(row[3]) for row in night_db.execute(f"EXPLAIN QUERY PLAN {sql}")]
     assert any("messages_dead" in line for line in plan)
+
+
+@pytest.mark.parametrize(
+    ("read", "index"),
+    [
+        (lambda db: messages(db, of("key = order:SO-10498")), "SEARCH m USING INTEGER PRIMARY KEY"),
+        (lambda db: dead_letters(db, of("key = customer:CU-1107")), "SEARCH m USING INTEGER PRIMARY KEY"),
+        (lambda db: messages(db, of("lane = order:SO-10498")), "SEARCH m USING INDEX messages_lane"),
+        (lambda db: dead_letters(db, of("lane = order:SO-10498")), "SEARCH m USING INDEX messages_lane"),
+        (lambda db: events(db, of("key = order:SO-10498")), "SEARCH e USING INTEGER PRIMARY KEY"),
+        (lambda db: stuck_lanes(db, ALL), "SEARCH m USING INDEX messages_stuck (company_id=?)"),
+    ],
+    ids=["messages", "dead letters", "a lane's messages", "a lane's dead letters", "events", "lanes that stand still"],
+)
+def test_what_is_asked_for_by_its_key_is_looked_up_and_nothing_is_sorted_that_stands_in_order(
+    read: Callable[[Connection], object], index: str, night_db: Connection
+) -> None:
+    asked: list[str] = []
+    night_db.set_trace_callback(asked.append)
+    read(night_db)
+    night_db.set_trace_callback(None)
+    listed = [sql for sql in asked if "CROSS JOIN systems s" in sql]
+    assert listed
+    for sql in listed:
+        plan = [str(row[3]) for row in night_db.execute(f"EXPLAIN QUERY PLAN {sql}")]
+        assert any(step.startswith(index) for step in plan), plan
+        if "messages_stuck" in index:
+            assert not any("TEMP B-TREE" in step for step in plan), plan

@@ -49,6 +49,7 @@ LISTINGS = (
     ("xref", "list"),
     ("audit", "list"),
     ("config", "show"),
+    ("lanes", "list"),
 )
 FORMATS = ("table", "json", "jsonl", "csv", "ids")
 READS = {
@@ -64,6 +65,7 @@ READS = {
     "exceptions show",
     "dlq list",
     "dlq show",
+    "lanes list",
     "lanes show",
     "systems list",
     "store info",
@@ -82,6 +84,9 @@ ACTS = {
     "demo",
     "init",
     "messages settle",
+    "messages hold",
+    "messages release",
+    "messages skip",
     "events apply",
     "exceptions resolve",
     "dlq discard",
@@ -349,6 +354,16 @@ def test_one_of_them_in_full_is_text_too(practice, noun, listing, wheres, output
     assert shown
 
 
+def test_a_try_as_a_command_for_a_shell_is_text(practice):
+    tried = [item["id"] for item in items(practice, "messages", "list", "--where", "tries > 0 and kind != stock")]
+    assert len(tried) > 20
+    for number in tried[::3]:
+        for output in ("table", "json"):
+            said = check(practice, "messages", "show", str(number), "--curl", "-o", output, codes=(0, 2))
+            assert said.out.isascii()
+            assert practice.sim.secret("wms") not in said.out + said.err
+
+
 def test_traces_and_lanes_of_hostile_keys_are_text(practice):
     seen = 0
     for item in items(practice, "messages", "list"):
@@ -386,6 +401,11 @@ def test_previews_of_acts_are_text(practice):
     for act in (("replay", *dead), ("dlq", "discard", dead[0]), ("dlq", "discard", *dead)):
         said = check(practice, *act, codes=(2,))
         assert "there is no terminal" in " ".join(said.err.split())
+    waiting = [str(item["id"]) for item in items(practice, "messages", "list", "--where", "state=ready or state=held")]
+    for act in ("hold", "skip"):
+        check(practice, "messages", act, *waiting, "--dry-run", codes=(0, 2))
+        check(practice, "messages", act, *waiting, "--reason", HOSTILE[0], codes=(2,))
+        check(practice, "messages", act, *dead[:2], "--dry-run", codes=(2,))
     for item in items(practice, "messages", "list", "--where", "state=unknown")[:4]:
         check(practice, "messages", "settle", str(item["id"]), "--delivered", HOSTILE[0], codes=(2,))
 
@@ -410,6 +430,10 @@ def test_hostile_words_given_by_the_user_come_back_as_text(practice, text):
         ("messages", "list", "--limit", text),
         ("messages", "list", "-o", text),
         ("messages", "list", f"--{text}"),
+        ("messages", "hold", text),
+        ("messages", "release", text),
+        ("messages", "skip", text),
+        ("lanes", "list", "--where", f"lane={text}="),
         ("systems", "probe", text),
         ("systems", "resume", text),
         ("workers", "stop", text),

@@ -12,18 +12,17 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
-import idna
 import pycurl
 
 from erpsync.adapters.deadlines import NEARLY, Deadlines
+from erpsync.adapters.http.address import address_in, origin_of
 from erpsync.adapters.http.connections import Connections
 from erpsync.adapters.http.exchange import Exchange
 from erpsync.config.landscape import Limits
 
 KEPT = 64 * 1024  # bytes of an answer that are evidence
-_AS_IS = "%:/?[]@!$&'()*+,;="  # what may stand in a target (RFC 3986 2); anything else is encoded
 
 
 class NotSent(Exception):  # noqa: N818  (what is true, not what failed: named by what happens next)
@@ -68,9 +67,8 @@ class Transport:
     _idle: list[Exchange] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.url)
-        self.origin = f"{parts.scheme}://{_ascii(parts.netloc)}"
-        self.base = parts.path.rstrip("/")
+        self.origin = origin_of(self.url)
+        self.base = urlsplit(self.url).path.rstrip("/")
         self._silence, self._deadline = self.limits.timeout.total_seconds(), self.limits.deadline.total_seconds()
         # Waiting for a connection ends before the deadline: a host that never answers is known as not reached.
         self._connect = min(self._silence, self._deadline * 0.9)
@@ -97,7 +95,7 @@ class Transport:
             raise NotSent("no time was left for it")
         if not target.startswith("/"):
             raise NotSent("its address is none")
-        request = (method, self.origin + quote(target, safe=_AS_IS), [*headers, *self.auth], body)
+        request = (method, address_in(self.origin, target), [*headers, *self.auth], body)
         exchange = self._idle.pop() if self._idle else Exchange(most=self._most, connect_within=self._connect)
         try:
             with self._deadlines.until(min(deadline, begun + self._connect + self._silence)) as limit:
@@ -208,11 +206,3 @@ def _unpack(answer: Answer, encoding: str, *, most: int) -> None:
 
 def _is_packed(body: bytes) -> bool:
     return body[:2] == b"\x1f\x8b" or body[:1] == b"\x78"
-
-
-def _ascii(netloc: str) -> str:
-    """A host's name as the wire has it (RFC 5891): libcurl's builds differ in whether they know other letters."""
-    if netloc.isascii():
-        return netloc
-    host, colon, port = netloc.partition(":")
-    return idna.encode(host, uts46=True).decode() + colon + port

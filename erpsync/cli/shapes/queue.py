@@ -30,6 +30,18 @@ SHAPES = (
         key("attempts", Each(ATTEMPT), "every try, the oldest first"),
         key("payload", FIELDS, "what it says, field by field"),
         maybe("line_behind", WHOLE, "how many wait behind it; null when it is finished"),
+        maybe(
+            "by",
+            keys(
+                key("act", TEXT, "the act"),
+                key("at", MOMENT, "when"),
+                key("actor", TEXT, "who"),
+                key("what", TEXT, "what was done"),
+                maybe("reason", TEXT, "why"),
+            ),
+            "the act of a person that brought it to its state",
+        ),
+        maybe("curl", TEXT, "its last try as a command for bash; null unless asked for (--curl)"),
         RUN,
     ),
     answer(
@@ -48,6 +60,27 @@ SHAPES = (
             keys(key("possible", FLAG, "whether it can be taken back"), key("why", TEXT, "why, or why not")),
             "taking it back",
         ),
+    ),
+    *(
+        answer(
+            f"messages.{verb}",
+            f"Messages {done}",
+            key("dry_run", FLAG, "whether it was only shown"),
+            *COUNTED,
+            key("items", Each(MESSAGE), "the messages as they were before"),
+            *_LINE,
+            key(done, Each(WHOLE), "those it was done with"),
+            key("line", Each(WHOLE), "those of their line that went with them"),
+            key(
+                "stays",
+                Each(keys(key("id", WHOLE, "the message"), key("waits", TEXT, "for what"))),
+                "those that stay held for something else",
+            ),
+            key("left_out", LEFT_OUT, "those it was not done with"),
+            key("closed", Each(TEXT), "the exceptions that it closed"),
+            maybe("act", TEXT, "the act in the audit log"),
+        )
+        for verb, done in (("hold", "held"), ("release", "released"), ("skip", "skipped"))
     ),
     listing(
         "dlq.list",
@@ -101,6 +134,27 @@ SHAPES = (
             key("left_out", LEFT_OUT, "those it was not done with"),
         )
         for verb, done in (("discard", "discarded"), ("restore", "restored"))
+    ),
+    listing(
+        "lanes.list",
+        "Lanes that do not move by themselves",
+        keys(
+            key("system", TEXT, "the target"),
+            key("lane", TEXT, "the key it queues under"),
+            key("head", WHOLE, "the message at its head"),
+            key("key", TEXT, "the key of its document"),
+            key("state", STATE, "the head's state"),
+            maybe("cause", TEXT, "why it is in that state, in a word"),
+            maybe("error", TEXT, "its last error"),
+            key("since", MOMENT, "since when"),
+            key("waiting_seconds", WHOLE, "for how long"),
+            key("waits", Each(TEXT), "what it is held for"),
+            key("line", WHOLE, "how many wait behind it, at any depth"),
+            key("line_more", FLAG, "whether there are more than were counted"),
+            key("line_at_stake", SUMS, "the money of those behind"),
+            key("at_stake", SUMS, "the money of the head and its line"),
+            RUN,
+        ),
     ),
     answer(
         "lanes.show",

@@ -26,13 +26,16 @@ class Sort(Enum):
 class Field:
     """One field of a filter: the SQL it stands for, and what that holds. ``currency``: where a MONEY column's stands.
 
-    ``words``: what may be typed where only some words can be there, each with the value it stands for.
+    ``words``: what may be typed where only some words can be there, each with the value it stands for. ``exact``: of a
+    field that holds keys, how those with one whole key are found by index; in it stand ``{record}``, the id of that key's record (NULL
+    where there is none), ``{kind}`` and ``{number}``; it is true or false, never NULL.
     """
 
     sql: str
     sort: Sort = Sort.TEXT
     currency: str = "''"
     words: Callable[[], Mapping[str, str]] | None = None
+    exact: str = ""
 
 
 @dataclass(frozen=True)

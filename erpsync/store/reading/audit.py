@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from collections.abc import Set as Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from erpsync.domain.messages import Reason
 from erpsync.store.connection import Connection, moment
 from erpsync.store.reading.asked import Field, Selection, Sort
+from erpsync.store.reading.messages import MessageRow
 from erpsync.store.reading.selecting import Page, company_id, limit_sql, order_sql, total_of, where_sql
 
 
@@ -58,6 +61,7 @@ def act_id(chain: str, seq: int) -> str:
 
 _COLUMNS = "chain, seq, at, actor, what, subject, reason, command, b.content, c.content, previous, audit.hash"
 _TABLES = "audit LEFT JOIN payloads b ON b.payload_id = before_id LEFT JOIN payloads c ON c.payload_id = after_id"
+_BY_HAND = (Reason.BY_PERSON, Reason.DISCARDED, Reason.RELEASED, Reason.REPLAYED, Reason.RESTORED, Reason.SETTLED)
 # Those of the store itself belong to everybody.
 _OWN = "company_id IN (0, ?)"
 
@@ -94,15 +98,30 @@ def acts_on(db: Connection, company: str, subjects: Collection[str]) -> list[Act
     """What the audit log has about these subjects, oldest first; one act may name many (``42790,42801``)."""
     rows = db.execute(
         f"SELECT {_COLUMNS} FROM {_TABLES} WHERE company_id = ? "
-        "AND (subject IN (SELECT value FROM json_each(?)) OR subject GLOB '*,*') ORDER BY at, chain, seq",
+        "AND (subject IN (SELECT value FROM json_each(?)) OR subject GLOB '*,*' OR subject GLOB '* and *') ORDER BY at, chain, seq",
         (company_id(db, company), json.dumps(sorted(subjects))),
     )
     found = [_act(row) for row in rows]
-    return [
-        act
-        for act in found
-        if act.subject in subjects or not subjects.isdisjoint(act.subject.partition(" ")[0].split(","))
-    ]
+    return [act for act in found if act.subject in subjects or not subjects.isdisjoint(_named(act))]
+
+
+def _named(act: Act) -> Collection[str]:
+    """The ids an act names: those in its subject; where that says there are more, those it noted besides."""
+    told, more, _ = act.subject.partition(" ")
+    ids = set(told.split(","))
+    if more and act.after:
+        with suppress(ValueError, AttributeError, TypeError):
+            noted = json.loads(act.after)
+            ids |= {str(number) for part in ("messages", "line") for number in noted.get(part, ())}
+    return ids
+
+
+def act_of_message(db: Connection, company: str, message: MessageRow) -> Act | None:
+    """The act by which a person brought a message to where it stands; None where nobody did."""
+    if message.reason not in _BY_HAND:
+        return None
+    acts = acts_on(db, company, {str(message.message_id)})
+    return next((act for act in reversed(acts) if act.at == message.state_at), None)
 
 
 def newest(db: Connection) -> list[Newest]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -28,6 +29,8 @@ from erpsync.errors import FilterError
 from erpsync.store.connection import ms
 from erpsync.store.reading.asked import Field, Selection, Sort
 
+_PLACE = re.compile(r"\{(record|kind|number)\}")
+_RECORD = "(SELECT record_id FROM records WHERE company_id = (SELECT company_id FROM companies WHERE name = ?) AND kind = ? AND number = ?)"
 _ALMOST = timedelta(microseconds=999)  # rounds the end of a span up to whole milliseconds
 
 
@@ -71,6 +74,8 @@ def _compared(
         positive = Compare(node.field, node.op[1], node.value, node.column, node.glob, node.at)
         return f"NOT ({_compared(positive, selection, known, currencies, values)})"
     sql = known.sql
+    if known.exact and node.op == "=" and not node.glob and (found := _keyed(node.value, selection, known, values)):
+        return found
     if node.value == "" and node.op in ("=", "~") and known.sort is not Sort.TEXT:
         return f"{sql} IS NULL"
     match known.sort:
@@ -98,6 +103,25 @@ def _compared(
             if known.words and node.op == "=" and node.value and not node.glob:
                 node = replace(node, value=_one_of(node, known.words()))
             return _text(f"COALESCE({sql}, '')", node, values)
+
+
+def _keyed(text: str, selection: Selection, known: Field, values: list[object]) -> str:
+    """The condition for one whole key, by index; empty for what is no key."""
+    from erpsync.domain.kinds import kind_or_none  # noqa: PLC0415  (only where a filter names a key)
+
+    head, _, number = _storable(text).partition(":")
+    company, slash, kind = head.rpartition("/")
+    if not kind or not number:
+        return ""
+    known_kind = kind_or_none(kind)
+    kind = known_kind.name if known_kind else kind
+    places = {"record": (company if slash else selection.company, kind, number), "kind": (kind,), "number": (number,)}
+    if slash and company != selection.company:
+        return "0"
+    parts = _PLACE.split(known.exact)
+    for name in parts[1::2]:
+        values.extend(places[name])
+    return "".join(_RECORD if n % 2 and part == "record" else "?" if n % 2 else part for n, part in enumerate(parts))
 
 
 def _one_of(node: Compare, words: Mapping[str, str]) -> str:

@@ -65,14 +65,20 @@ _TABLES = (
     """events e CROSS JOIN systems s ON s.system_id = e.system_id LEFT JOIN records r ON r.record_id = e.record_id"""
 )
 
-# Those that changed it as they were logged, from the newest to the one before, and all others.
-_OF_RECORD = """WITH RECURSIVE changing (event_id) AS (
-        SELECT newest_id FROM records WHERE record_id = ?1
+
+def _of_record(record: str) -> str:
+    """SQL for the ids of a record's events: those that changed it as they were logged, from the newest to the one before; all others."""
+    return f"""WITH RECURSIVE changing (event_id) AS (
+        SELECT newest_id FROM records WHERE record_id = {record}
         UNION SELECT e.previous_id FROM changing c CROSS JOIN events e ON e.event_id = c.event_id
-    ), of_record (event_id) AS (
-        SELECT event_id FROM changing
-        UNION ALL SELECT event_id FROM events WHERE record_id = ?1 AND previous_id IS NULL
-    )"""
+    ) SELECT event_id FROM changing
+    UNION ALL SELECT event_id FROM events WHERE record_id = {record} AND previous_id IS NULL"""
+
+
+_OF_KEY = (  # and those that told of the key without reaching a record
+    f"e.event_id IN ({_of_record('{record}')} UNION ALL SELECT event_id FROM events "
+    "WHERE record_id IS NULL AND previous_id IS NULL AND number = {number} AND kind = {kind})"
+)
 
 FIELDS: dict[str, Field] = {
     "age": Field("e.received_at", Sort.AGE),
@@ -81,7 +87,7 @@ FIELDS: dict[str, Field] = {
     "far": Field("e.far_id"),
     "from": Field("s.name"),
     "id": Field("e.event_id", Sort.NUMBER),
-    "key": Field("e.kind || ':' || COALESCE(r.number, e.number)"),
+    "key": Field("e.kind || ':' || COALESCE(r.number, e.number)", exact=_OF_KEY),
     "kind": Field("e.kind", words=all_kind_words),
     "received": Field("e.received_at", Sort.MOMENT),
     "removed": Field("e.removed", Sort.FLAG),
@@ -140,7 +146,7 @@ def events_with_ids(db: Connection, company: str, ids: Iterable[int]) -> list[Ev
 def events_of(db: Connection, record_id: int) -> list[EventRow]:
     """Every event about one record, oldest first."""
     rows = db.execute(
-        f"{_OF_RECORD} SELECT {_COLUMNS} FROM {_TABLES} WHERE e.event_id IN of_record ORDER BY e.event_id", (record_id,)
+        f"SELECT {_COLUMNS} FROM {_TABLES} WHERE e.event_id IN ({_of_record('?1')}) ORDER BY e.event_id", (record_id,)
     )
     return [_event_row(row) for row in rows.fetchall()]
 

@@ -1,16 +1,29 @@
-"""A lane as people read it: its head, and what stands behind it in order."""
+"""Lanes as people read them: those that do not move by themselves, and one with all that stands behind its head."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from erpsync.errors import NotFound, UsageError
 from erpsync.store.connection import Connection
 from erpsync.store.lanes import lane_id
-from erpsync.store.reading.line import Line, line_behind, members_behind
-from erpsync.store.reading.messages import COLUMNS, TABLES, MessageRow, message_row, with_waits
-from erpsync.store.reading.selecting import company_id
-from erpsync.store.schema import place
+from erpsync.store.reading.asked import Field, Selection, Sort
+from erpsync.store.reading.line import Line, line_behind, lines_behind, members_behind
+from erpsync.store.reading.messages import COLUMNS, TABLES, MessageRow, currencies, message_row, with_waits
+from erpsync.store.reading.messages import FIELDS as MESSAGE_FIELDS
+from erpsync.store.reading.selecting import (
+    Page,
+    all_kind_words,
+    company_id,
+    order_sql,
+    total_of,
+    where_sql,
+)
+from erpsync.store.schema import place, stuck
+
+_STUCK = stuck("m.")
+_UNCOUNTED = Line(0, False, ())
 
 
 @dataclass(frozen=True)
@@ -60,3 +73,71 @@ def lane(db: Connection, company: str, system: str, lane_key: str, *, limit: int
         line_behind(db, [head.message_id]),
         is_told=bool(record[1]),
     )
+
+
+FIELDS: dict[str, Field] = {
+    "age": Field("m.accepted_at", Sort.AGE),
+    "cause": Field("m.reason"),
+    "error": Field("m.error"),
+    "flow": Field("f.name"),
+    "head": Field("m.message_id", Sort.NUMBER),
+    "key": MESSAGE_FIELDS["key"],
+    "kind": Field("l.kind", words=all_kind_words),
+    "lane": MESSAGE_FIELDS["lane"],
+    "stake": Field("m.stake", Sort.MONEY, currency="m.currency"),
+    "state": Field("m.state", words=lambda: {state: state for state in ("dead", "held", "unknown")}),
+    "system": Field("s.name"),
+    "waiting": Field("m.state_at", Sort.AGE),
+}
+WEIGHED = 200
+
+
+@dataclass(frozen=True)
+class StuckLane:
+    """A lane that does not move by itself: its head, and the line behind it (with the money of both)."""
+
+    head: MessageRow
+    line: Line
+
+
+@dataclass(frozen=True)
+class StuckLanes:
+    """A page of them. ``weighed``: they come by the money of head and line; otherwise by the head's own."""
+
+    page: Page[StuckLane]
+    weighed: bool
+
+
+def stuck_lanes(db: Connection, selection: Selection, *, lines: bool = True) -> StuckLanes:
+    """Lanes whose head is dead, unknown or held: most money first, then those that stand still the longest.
+
+    By the money of all that stands there, where no more than ``WEIGHED`` lanes match; of more, or without ``lines``, by that
+    of their heads, which is on record. Stake in a filter, and in an order asked for, is the head's.
+    """
+    company = company_id(db, selection.company)
+    where, values = where_sql(selection, FIELDS, subject="lanes", currencies=currencies(db, company))
+    order = order_sql(selection, FIELDS, usual="m.stake DESC, m.state_at, m.message_id", last="m.message_id")
+    base = f"m.company_id = {int(company)} AND {_STUCK}"
+    weighs = lines and not selection.sort
+    least = WEIGHED + 1 if weighs else 0
+    limit = f"LIMIT {max(selection.limit, least)}" if selection.limit else ""
+    rows = db.execute(f"SELECT {COLUMNS} FROM {TABLES} WHERE {base} AND {where} {order} {limit}", values).fetchall()
+    weighed = weighs and len(rows) <= WEIGHED
+    found = rows if weighed or not selection.limit else rows[: selection.limit]
+    heads = [message_row(row) for row in found]
+    behind = lines_behind(db, [head.message_id for head in heads]) if lines else [_UNCOUNTED] * len(heads)
+    lanes = [StuckLane(head, line) for head, line in zip(heads, behind, strict=True)]
+    if weighed:
+        lanes.sort(
+            key=lambda lane: (-sum(stake for _, stake in lane.line.whole), lane.head.state_at, lane.head.message_id)
+        )
+    shown = lanes[: selection.limit] if selection.limit else lanes
+    counting = f"{TABLES} WHERE {base} AND {where}"
+    (everything,) = db.execute(f"SELECT count(*) FROM messages m WHERE {base}").fetchone()
+    total = len(rows) if weighed else total_of(db, selection, counting, values, shown=len(rows), everything=everything)
+    return StuckLanes(Page(_with_waits(db, shown), total, int(everything)), weighed)
+
+
+def _with_waits(db: Connection, lanes: Sequence[StuckLane]) -> tuple[StuckLane, ...]:
+    heads = with_waits(db, [lane.head for lane in lanes])
+    return tuple(StuckLane(head, lane.line) for head, lane in zip(heads, lanes, strict=True))

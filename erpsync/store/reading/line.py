@@ -1,12 +1,12 @@
 """The line behind a message: its lane's later ones and whatever waits on it, at any depth, with their money.
 
-Bounded: no more than ``MOST`` are looked at, and then the count says so.
+Bounded: no more than ``MOST`` of a line are looked at, and then the count says so.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from erpsync.store.connection import Connection
@@ -14,11 +14,17 @@ from erpsync.store.reading.messages import COLUMNS, TABLES, MessageRow, message_
 from erpsync.store.schema import place
 
 MOST = 10_000
+TOGETHER = 100_000  # of many lines shown at once: a third of a second
+_FEWEST = 10  # of each, however many they are
 
-# From one message to the next of its lane, and to what waits for its document at the same target. The next of a lane
-# is one seek in its index, so a long lane is walked, never joined with itself.
-_BEHIND = f"""WITH RECURSIVE behind (id) AS (
-        SELECT value FROM json_each(?)
+
+def _behind(most: int) -> str:
+    """From one message to the next of its lane, and to what waits for its document at the same target.
+
+    The next of a lane is one seek in its index, so a long lane is walked, never joined with itself.
+    """
+    return f"""WITH RECURSIVE behind (id) AS (
+        SELECT value FROM json_each(?1)
         UNION
         SELECT (SELECT min(n.message_id) FROM messages n WHERE n.lane_id = h.lane_id AND {place("n.")} = 1
             AND n.message_id > h.message_id)
@@ -26,17 +32,21 @@ _BEHIND = f"""WITH RECURSIVE behind (id) AS (
         UNION
         SELECT w.message_id FROM behind b JOIN messages h ON h.message_id = b.id JOIN records r ON r.record_id = h.record_id
             JOIN waits w ON w.target_id = h.target_id AND w.reason = 'parent' AND w.waits_on = r.kind || ':' || r.number
-        LIMIT {MOST + 1000}
+        LIMIT {int(most) + 1000}
     )"""
 
 
 @dataclass(frozen=True)
 class Line:
-    """How many wait behind, at most ``MOST`` (then ``more`` is true), and the sums at stake by currency, largest first."""
+    """How many wait behind, as far as they were counted (``more``: there are others), and the sums at stake by currency, largest first.
+
+    ``whole``: the sums with the messages in front counted in, each document once.
+    """
 
     count: int
     more: bool
     stakes: tuple[tuple[str, int], ...]
+    whole: tuple[tuple[str, int], ...] = ()
 
     @property
     def text(self) -> str:
@@ -44,24 +54,48 @@ class Line:
         return f"{self.count:,}" + ("+" if self.more else "")
 
 
-def line_behind(db: Connection, message_ids: Iterable[int]) -> Line:
+def line_behind(db: Connection, message_ids: Iterable[int], *, most: int = MOST) -> Line:
     """What waits behind these messages together, themselves not counted; each document's money once."""
-    own = json.dumps(list(message_ids))
+    own = list(message_ids)
     rows = db.execute(
-        f"{_BEHIND}, shown AS (SELECT id FROM behind WHERE id IS NOT NULL AND id NOT IN (SELECT value FROM json_each(?)) LIMIT {MOST + 1}) "
-        "SELECT currency, sum(stake), sum(n) FROM (SELECT m.currency, max(m.stake) AS stake, count(*) AS n "
+        f"{_behind(most)}, shown AS (SELECT id, id IN (SELECT value FROM json_each(?1)) AS own FROM behind WHERE id IS NOT NULL "
+        f"LIMIT {int(most) + 1 + len(own)}) "
+        "SELECT currency, sum(behind), sum(n), sum(whole) FROM (SELECT m.currency, max(CASE WHEN own THEN 0 ELSE m.stake END) AS behind, "
+        "sum(NOT own) AS n, max(m.stake) AS whole "
         "FROM shown CROSS JOIN messages m ON m.message_id = shown.id GROUP BY m.record_id, m.currency) GROUP BY currency",
-        (own, own),
+        (json.dumps(own),),
     ).fetchall()
-    counted = sum(int(n) for _, _, n in rows)
-    stakes = sorted(((str(currency), int(stake)) for currency, stake, _ in rows if stake), key=lambda pair: -pair[1])
-    return Line(min(counted, MOST), counted > MOST, tuple(stakes))
+    counted = sum(int(n) for _, _, n, _ in rows)
+    behind = [(str(currency), int(stake)) for currency, stake, _, _ in rows]
+    whole = [(str(currency), int(stake)) for currency, _, _, stake in rows]
+    return Line(min(counted, most), counted > most, _largest(behind), _largest(whole))
+
+
+def lines_behind(db: Connection, message_ids: Sequence[int]) -> list[Line]:
+    """The line behind each of these by itself, in their order. Together no more than ``TOGETHER`` are looked at.
+
+    Short lines are counted first, and the long ones share what is left.
+    """
+    if not message_ids:
+        return []
+    first = max(_FEWEST, min(MOST, TOGETHER // 2 // len(message_ids)))
+    lines = [line_behind(db, [message_id], most=first) for message_id in message_ids]
+    long = [n for n, line in enumerate(lines) if line.more]
+    share = min(MOST, (TOGETHER - sum(line.count for line in lines)) // len(long)) if long else 0
+    if share > first:
+        for n in long:
+            lines[n] = line_behind(db, [message_ids[n]], most=share)
+    return lines
+
+
+def _largest(sums: Iterable[tuple[str, int]]) -> tuple[tuple[str, int], ...]:
+    return tuple(sorted((pair for pair in sums if pair[1]), key=lambda pair: -pair[1]))
 
 
 def members_behind(db: Connection, message_id: int, *, limit: int) -> list[MessageRow]:
     """The first ``limit`` messages of the line behind one, nearest first."""
     rows = db.execute(
-        f"{_BEHIND} SELECT {COLUMNS} FROM (SELECT id FROM behind WHERE id IS NOT NULL AND id <> ? LIMIT {int(limit)}) shown "
+        f"{_behind(MOST)} SELECT {COLUMNS} FROM (SELECT id FROM behind WHERE id IS NOT NULL AND id <> ?2 LIMIT {int(limit)}) shown "
         f"CROSS JOIN {TABLES.replace('messages m', 'messages m ON m.message_id = shown.id', 1)}",
         (json.dumps([message_id]), message_id),
     ).fetchall()
@@ -74,9 +108,9 @@ def documents_behind(
     """How many messages wait behind these (at most ``most``; true: there are more), and their (record id, currency, stake)."""
     own = json.dumps(list(message_ids))
     rows = db.execute(
-        f"{_BEHIND} SELECT m.record_id, m.currency, m.stake FROM (SELECT id FROM behind WHERE id IS NOT NULL "
-        f"AND id NOT IN (SELECT value FROM json_each(?)) LIMIT {int(most) + 1}) shown CROSS JOIN messages m ON m.message_id = shown.id",
-        (own, own),
+        f"{_behind(MOST)} SELECT m.record_id, m.currency, m.stake FROM (SELECT id FROM behind WHERE id IS NOT NULL "
+        f"AND id NOT IN (SELECT value FROM json_each(?1)) LIMIT {int(most) + 1}) shown CROSS JOIN messages m ON m.message_id = shown.id",
+        (own,),
     ).fetchall()
     documents = [(int(record), str(currency), int(stake)) for record, currency, stake in rows]
     return min(len(rows), most), len(rows) > most, documents[:most]

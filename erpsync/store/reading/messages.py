@@ -9,7 +9,7 @@ from datetime import datetime
 
 from erpsync.errors import NotFound
 from erpsync.store.connection import Connection, moment
-from erpsync.store.lanes import RECORD_OF_LANE, messages_of
+from erpsync.store.lanes import LANES_OF_RECORD, RECORD_OF_LANE, messages_of
 from erpsync.store.reading.asked import Field, Selection, Sort
 from erpsync.store.reading.selecting import (
     Page,
@@ -35,7 +35,10 @@ class WaitsFor:
 
 @dataclass(frozen=True)
 class MessageRow:
-    """One message. ``stake`` is in minor units of ``currency``; ``source`` the system whose event it came of, if any."""
+    """One message. ``stake`` is in minor units of ``currency``; ``source`` the system whose event it came of, if any.
+
+    ``is_pinned``: it repeats an open try, byte for byte.
+    """
 
     message_id: int
     kind: str
@@ -62,6 +65,7 @@ class MessageRow:
     state_at: datetime
     due_at: datetime
     far_id: str | None
+    is_pinned: bool
     waits: tuple[WaitsFor, ...] = ()
 
     @property
@@ -72,7 +76,7 @@ class MessageRow:
 
 COLUMNS = """m.message_id, r.kind, r.number, s.name, src.name, f.name, l.kind || ':' || l.number, m.lane_id, m.record_id, m.state, m.reason,
     m.error, m.error_code, m.error_field, m.tries, m.generation, m.is_head, m.stake, m.currency, m.event_id, m.superseded_by,
-    m.accepted_at, m.state_at, m.due_at, x.far_id"""
+    m.accepted_at, m.state_at, m.due_at, x.far_id, m.pinned_id IS NOT NULL"""
 # CROSS JOIN keeps messages outermost, so that their index gives the order and LIMIT ends the reading.
 TABLES = f"""messages m CROSS JOIN records r ON r.record_id = m.record_id CROSS JOIN systems s ON s.system_id = m.target_id
     CROSS JOIN flows f ON f.flow_id = m.flow_id CROSS JOIN records l ON l.record_id = {RECORD_OF_LANE}
@@ -90,9 +94,9 @@ FIELDS: dict[str, Field] = {
     "from": Field("src.name"),
     "head": Field("m.is_head", Sort.FLAG),
     "id": Field("m.message_id", Sort.NUMBER),
-    "key": Field("r.kind || ':' || r.number"),
+    "key": Field("r.kind || ':' || r.number", exact=f"m.message_id IN {messages_of('{record}')}"),
     "kind": Field("r.kind", words=all_kind_words),
-    "lane": Field("l.kind || ':' || l.number"),
+    "lane": Field("l.kind || ':' || l.number", exact=f"m.lane_id IN ({LANES_OF_RECORD} = {{record}})"),
     "stake": Field("m.stake", Sort.MONEY, currency="m.currency"),
     "state": Field("m.state", words=state_words),
     "system": Field("s.name"),
@@ -108,7 +112,8 @@ DEAD_FIELDS = {
 def message_row(row: Sequence[object]) -> MessageRow:
     """The message in a row of ``COLUMNS``."""
     values: list[object] = list(row)
-    values[16] = bool(values[16])
+    for place in (16, 25):
+        values[place] = bool(values[place])
     for place in (21, 22, 23):
         values[place] = moment(values[place])  # type: ignore[arg-type]  # columns are typed by the schema (STRICT)
     return MessageRow(*values)  # type: ignore[arg-type]  # as above
