@@ -176,10 +176,21 @@ def has_open_message(db: Connection, target_id: int, record_id: int) -> bool:
 
 
 def waiting_for(db: Connection, company_id: int, target_id: int) -> int:
-    """How many messages are due to a target, sooner or later: ready ones and those in workers' hands."""
+    """How many messages can go to a target, sooner or later: ready ones and those in workers' hands, none of a paused flow."""
     row = db.execute(
-        "SELECT COALESCE(sum(n), 0) FROM totals WHERE company_id = ? AND target_id = ? AND state IN ('ready', 'leased')",
+        "SELECT COALESCE(sum(n), 0) FROM totals WHERE company_id = ? AND target_id = ? AND state IN ('ready', 'leased') "
+        "AND flow_id NOT IN (SELECT flow_id FROM flows WHERE paused_at IS NOT NULL)",
         (company_id, target_id),
+    ).fetchone()
+    return int(row[0])
+
+
+def waiting_along(db: Connection, company_id: int, flow_id: int) -> int:
+    """How many messages can go along a flow, sooner or later, none to a system that is paused."""
+    row = db.execute(
+        "SELECT COALESCE(sum(n), 0) FROM totals WHERE company_id = ? AND flow_id = ? AND state IN ('ready', 'leased') "
+        "AND target_id NOT IN (SELECT system_id FROM systems WHERE pause IN ('out', 'both'))",
+        (company_id, flow_id),
     ).fetchone()
     return int(row[0])
 
