@@ -21,6 +21,7 @@ from erpsync.terminal import Clock, amounts, safe
 if TYPE_CHECKING:
     from erpsync.store.reading.line import Line
     from erpsync.store.reading.messages import MessageRow
+    from erpsync.store.reading.stops import Stops
     from erpsync.workbench import Workbench
 
 app = group("messages", "What is on its way to each system, and what became of it.")
@@ -35,12 +36,12 @@ def list_(
 ) -> None:
     """Messages, the newest first."""
     from erpsync.store.reading.messages import messages  # noqa: PLC0415  (not for help)
-    from erpsync.store.systems import systems  # noqa: PLC0415  (as above)
+    from erpsync.store.reading.stops import stops  # noqa: PLC0415  (as above)
 
     bench = workbench(ctx)
     with bench.store.read() as db:
         page = messages(db, selection(bench, where, limit=limit, sort=sort, output=output))
-        states = {name: row.state for name, row in systems(db).items()}
+        still = stops(db)
     times, usual = clock(bench), bench.landscape.currency
     remarks = [count_line(len(page.items), page.total, page.everything, "message", times=times)]
     if page.items:
@@ -50,7 +51,7 @@ def list_(
         "messages.list",
         page.items,
         total=page.total,
-        columns=_columns(page.items, times, usual, states),
+        columns=_columns(page.items, times, usual, still),
         item=lambda row: message_item(row, now=bench.now(), usual=usual),
         identity=lambda row: str(row.message_id),
         output=output,
@@ -58,16 +59,14 @@ def list_(
     )
 
 
-def _columns(
-    rows: tuple[MessageRow, ...], times: Clock, usual: str, states: dict[str, str]
-) -> list[Column[MessageRow]]:
+def _columns(rows: tuple[MessageRow, ...], times: Clock, usual: str, still: Stops) -> list[Column[MessageRow]]:
     currency = one_currency((row.currency for row in rows), usual=usual)
     return [
         Column("ID", lambda row: str(row.message_id), right=True),
         Column("KEY", lambda row: safe(row.key), most=KEY_ROOM),
         Column("SYSTEM", lambda row: safe(row.system)),
         Column("STATE", lambda row: row.state),
-        Column("WHY", lambda row: _why(row, times, states.get(row.system, "up")), rank=2, most=_WHY_ROOM),
+        Column("WHY", lambda row: _why(row, times, still), rank=2, most=_WHY_ROOM),
         Column("SINCE", lambda row: times.since(row.state_at), rank=3),
         Column("FOR", lambda row: times.lasting(row.state_at), right=True, rank=1),
         Column("TRIES", lambda row: str(row.tries), right=True, rank=4),
@@ -80,9 +79,9 @@ def _columns(
     ]
 
 
-def _why(row: MessageRow, times: Clock, system_state: str) -> str:
+def _why(row: MessageRow, times: Clock, still: Stops) -> str:
     if row.state in ("held", "ready"):
-        return f"for {waits_for(row, times, system_state=system_state)}"
+        return f"for {waits_for(row, times, still)}"
     return state_words(row).partition(": ")[2] or "-"
 
 
@@ -99,7 +98,7 @@ def show(
     from erpsync.store.reading.letters import around  # noqa: PLC0415  (not for help)
     from erpsync.store.reading.line import line_behind  # noqa: PLC0415  (as above)
     from erpsync.store.reading.messages import message as message_of  # noqa: PLC0415  (as above)
-    from erpsync.store.systems import systems  # noqa: PLC0415  (as above)
+    from erpsync.store.reading.stops import stops  # noqa: PLC0415  (as above)
 
     bench = workbench(ctx)
     with bench.store.read() as db:
@@ -107,7 +106,7 @@ def show(
         line = line_behind(db, [row.message_id]) if row.state not in ("done", "skipped") else None
         tries = attempts(db, [row.message_id])
         found = around(db, row.message_id)
-        standing = systems(db).get(row.system)
+        still = stops(db)
     times, usual = clock(bench), bench.landscape.currency
     content = found.sent or found.record
     currency = evidence.currency_of(found.record)
@@ -130,7 +129,7 @@ def show(
         "",
     )
     if row.state not in ("done", "skipped"):
-        say(f"waits   for {waits_for(row, times, system_state=standing.state if standing else 'up')}")
+        say(f"waits   for {waits_for(row, times, still)}")
     if row.error:
         say(f"cause   {safe(row.error, limit=None if full else 300)}")
     say(f"stake   {_stake(row, line)}")

@@ -18,7 +18,8 @@ from erpsync.errors import UsageError
 from erpsync.terminal import Clock, amounts, count, money, padded, plural, safe, width
 
 if TYPE_CHECKING:
-    from erpsync.store.reading.status import Cause, Status
+    from erpsync.store.reading.cause import Cause
+    from erpsync.store.reading.status import Status
     from erpsync.store.reading.systems import SystemStanding
     from erpsync.workbench import Workbench
 

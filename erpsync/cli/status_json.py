@@ -38,6 +38,8 @@ def status_answer(bench: Workbench, found: Status) -> dict[str, object]:
             {
                 "code": str(cause.code),
                 "system": cause.system,
+                "flow": cause.flow or None,
+                "by": cause.by or None,
                 "since": utc(cause.since),
                 "waiting_seconds": waiting_seconds(now, cause.since) if cause.since else None,
                 "messages": cause.messages,

@@ -184,7 +184,7 @@ def resume(
         answer = {"from_state": standing.state, "state": "up", "waiting": done.waiting}
         emit(envelope(bench, "systems.resume", system=system, **answer))
     else:
-        go = f"; {plural(done.waiting, 'message')} wait for that" if done.waiting > 1 else ""
+        go = f", then {done.waiting - 1:,} more" if done.waiting > 1 else ""
         say(f"{safe(system)} is up again, one message first{go}.", "next: erpsync run --until-idle")
 
 

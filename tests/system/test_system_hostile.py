@@ -46,6 +46,7 @@ LISTINGS = (
     ("xref", "list"),
     ("audit", "list"),
     ("config", "show"),
+    ("flows", "list"),
 )
 FORMATS = ("table", "json", "jsonl", "ids")
 READS = {
@@ -70,6 +71,7 @@ READS = {
     "audit verify",
     "config show",
     "workers list",
+    "flows list",
 }
 # Those that act, and what is hostile for them: told to refuse, or looked at with --dry-run, below.
 ACTS = {
@@ -85,6 +87,9 @@ ACTS = {
     "dlq restore",
     "systems probe",
     "systems resume",
+    "systems pause",
+    "flows pause",
+    "flows resume",
     "workers stop",
     "store migrate",
     "sim up",
@@ -404,6 +409,10 @@ def test_hostile_words_given_by_the_user_come_back_as_text(practice, text):
         ("messages", "list", f"--{text}"),
         ("systems", "probe", text),
         ("systems", "resume", text),
+        ("systems", "pause", text),
+        ("flows", "pause", text),
+        ("flows", "resume", text),
+        ("flows", "list", "--sort", text),
         ("workers", "stop", text),
         ("audit", "verify", "--noted", text),
         ("audit", "list", "--since", text),
