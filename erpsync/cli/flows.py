@@ -171,6 +171,8 @@ def _note(row: _Row, times: Clock) -> str:
     if flow is None:
         notes.append("the landscape has no such flow any more")
     elif flow.mode == "active":
+        if state := row.still.unread.get(flow.source, ""):
+            notes.append(f"{safe(flow.source)} is not read: {state}")
         notes += [f"{safe(name)} is {state}" for name in row.targets if (state := row.still.state_of(name))]
         if row.reading is None or row.reading.read_at is None:
             notes.append("never read")

@@ -11,7 +11,7 @@ from erpsync.cli.asking import ask
 from erpsync.cli.commands import workbench
 from erpsync.cli.options import Answer, AnswerFormat, Reason, Yes, from_stdin
 from erpsync.cli.output import command_line, emit, envelope, say, utc
-from erpsync.cli.pausing import pause_text
+from erpsync.cli.pausing import pause_text, waiting_text
 from erpsync.cli.selecting import clock
 from erpsync.errors import UsageError
 from erpsync.terminal import plural, quoted, safe
@@ -48,9 +48,9 @@ def pause(ctx: typer.Context, flows: Flows, *, reason: Reason = "", output: Answ
         return
     for act in done:
         if act.changed:
-            verb = "waits" if act.waiting == 1 else "wait"
             say(
-                f"flow {safe(act.flow)} is paused: {plural(act.waiting, 'message')} {verb}, at no try; reading goes on."
+                f"flow {safe(act.flow)} is paused: nothing is sent along it, reading goes on.",
+                waiting_text(act.waiting),
             )
         else:
             say(f"flow {safe(act.flow)} is {_since(bench, act)} already.")

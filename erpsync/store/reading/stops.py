@@ -1,4 +1,4 @@
-"""Where nothing goes now: systems that are down, stopped or paused for sending, and flows that are paused."""
+"""Where nothing goes now: systems that are down, stopped or paused, and flows that are paused."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from erpsync.store.systems import systems
 
 @dataclass(frozen=True)
 class Stops:
-    """``systems``: down, stopped or paused, by name; ``flows``: the names of those that are paused."""
+    """``systems``: down, stopped or paused for sending, by name; ``unread``: the same for reading; ``flows``: those paused."""
 
     systems: Mapping[str, str] = field(default_factory=dict)
+    unread: Mapping[str, str] = field(default_factory=dict)
     flows: frozenset[str] = frozenset()
 
     def state_of(self, system: str) -> str:
@@ -24,5 +25,7 @@ class Stops:
 
 def stops(db: Connection) -> Stops:
     """What stands still now."""
-    still = {name: row.outward for name, row in systems(db).items() if row.outward != "up"}
-    return Stops(still, frozenset(flow.name for flow in flows.paused(db).values()))
+    rows = systems(db)
+    unsent = {name: row.outward for name, row in rows.items() if row.outward != "up"}
+    unread = {name: row.inward for name, row in rows.items() if row.inward != "up"}
+    return Stops(unsent, unread, frozenset(flow.name for flow in flows.paused(db).values()))

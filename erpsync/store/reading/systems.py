@@ -55,7 +55,7 @@ class SystemStanding:
 
     @property
     def shown_state(self) -> str:
-        """up, limited, down, stopped or paused; one of which only reading is paused is what it is, unless that is up."""
+        """up, limited, down, stopped or paused; where reading alone is paused, down and stopped come first."""
         if self.is_unsent or (self.pause and self.state == "up"):
             return "paused"
         return "limited" if self.state == "up" and self.limited_until else self.state
