@@ -22,6 +22,7 @@ SCREENS = {
     "exceptions_show": ("exceptions", "show", "{lost_case}"),
     "lanes_show": ("lanes", "show", "wms", "customer:CU-1107"),
     "systems_list": ("systems", "list"),
+    "flows_list": ("flows", "list"),
     "audit_list": ("audit", "list"),
     "xref_list": ("xref", "list"),
     "trace": ("trace", "order:SO-10498"),

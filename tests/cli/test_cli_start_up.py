@@ -69,6 +69,7 @@ def loaded(folder: Path, *words: str) -> set[str]:
         ("exceptions", "list"),
         ("lanes", "show", "wms", "customer:CU-1107"),
         ("systems", "list"),
+        ("flows", "list"),
         ("trace", "order:SO-10498"),
         ("replay", "3", "--dry-run"),
     ],
