@@ -222,7 +222,7 @@ app.command(
     name="pause",
     cls=Command,
     epilog="Examples\n  a wrong mapping is out:   erpsync flows pause items --reason 'prices are wrong'\n"
-    "  all that leave the ERP:   erpsync flows list -o ids --where 'from = erp' | erpsync flows pause -",
+    "  all of them:              erpsync flows list -o ids --where 'state = active' | erpsync flows pause -",
 )(pause)
 app.command(name="resume", cls=Command, epilog="Example: erpsync flows resume items --reason 'prices are mended'")(
     resume
