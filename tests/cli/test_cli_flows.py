@@ -194,6 +194,12 @@ def test_what_it_cannot_do_it_says_and_does_nothing(erpsync: Run, words: tuple[s
     assert erpsync("flows", "list", "-o", "ids", "--where", "state = paused").out == ""
 
 
+def test_resuming_makes_no_store(erpsync: Run, night: Path) -> None:
+    (night / "erpsync.db").unlink()
+    assert erpsync("flows", "resume", "items", "--yes").code == 4
+    assert not (night / "erpsync.db").exists()
+
+
 def test_read_only_changes_nothing(erpsync: Run) -> None:
     assert erpsync("--read-only", "flows", "pause", "items").code == 2
     erpsync("flows", "pause", "items")

@@ -119,6 +119,15 @@ def test_a_system_that_is_down_and_paused_is_both(erpsync: Run) -> None:
     assert (found["state"], found["breaker"]["failures"]) == ("down", 23)
 
 
+def test_a_paused_system_for_which_nothing_waits_is_no_cause(erpsync: Run, night: Path) -> None:
+    with Store.open(night / "erpsync.db", now=NIGHT) as store:
+        store.writer.call(lambda db: db.execute("UPDATE counts SET n = 0 WHERE what = 'ready'"))
+    erpsync("systems", "pause", "shop")
+    codes = [cause["code"] for cause in erpsync("status", "-o", "json").json["causes"]]
+    assert not {"system_paused", "system_down"} & set(codes)
+    assert "paused by mira; down" in erpsync("status", columns=100).out
+
+
 def test_paused_for_reading_alone_a_system_that_is_down_is_down(erpsync: Run) -> None:
     erpsync("systems", "pause", "shop", "--in")
     assert standing(erpsync, "shop")["state"] == "down"

@@ -13,6 +13,8 @@ from erpsync.adapters.protocol import Page
 from erpsync.config.landscape import Breaker, Limits, Retry
 from erpsync.domain.messages import Once
 from erpsync.engine.dryrun import preview
+from erpsync.engine.intake.reading import Puller
+from erpsync.engine.pauses import Pauses
 from erpsync.engine.upkeep import flows, systems
 from erpsync.engine.upkeep.systems import probe, probe_due, resume
 from erpsync.errors import RetryLater, SystemDown
@@ -176,32 +178,49 @@ def test_a_reading_that_is_paused_stops_after_its_page_and_goes_on_there(make_bo
     assert len(books.rows("SELECT 1 FROM events")) == 10, "nothing was read twice"
 
 
-def test_what_a_worker_had_claimed_and_not_sent_is_given_back(make_books):
-    limits = Limits(concurrency=1, timeout=timedelta(seconds=5), deadline=timedelta(seconds=5))
-    books = make_books(kinds=("item",), limits=limits, wms=Once.IDEMPOTENT)
+@pytest.mark.parametrize("what", ["system", "flow"])
+def test_what_a_worker_had_claimed_and_not_sent_is_given_back(make_books, what):
+    limits = Limits(concurrency=4, timeout=timedelta(seconds=5), deadline=timedelta(seconds=5))
+    books = make_books(kinds=("item",), limits=limits)
     wms = books.systems["wms"]
-    for n in range(6):
-        item(books, f"SKU-{n}")
-    pause(books, "out")
+    for n in range(40):
+        item(books, f"OLD-{n}")
     books.run()
-    lift(books)
-    write, sent = wms._write, []
+    for n in range(40):
+        item(books, f"NEW-{n}")
+    books.clock.turn(hours=1)
+    write, sent, claimed = wms._write, [], []
 
     async def slowly(prepared):
         sent.append(prepared.number)
         if len(sent) == 1:
-            await asyncio.to_thread(pause, books, "out")
-            await asyncio.sleep(0.8)
+            claimed.extend(books.rows("SELECT count(*) FROM messages WHERE state = 'leased'")[0])
+            await asyncio.to_thread(
+                pause if what == "system" else pause_flow, books, "out" if what == "system" else "items"
+            )
+        await asyncio.sleep(0.8)
         return await write(prepared)
 
     wms._write = slowly
     books.run()
-    assert len(sent) == 1, "the call in flight came to its end, and no other began"
-    assert states(books) == ["done", *["ready"] * 5]
+    assert claimed[0] > 4, "more was claimed than may be in flight"
+    assert len(sent) == 4, "the calls in flight came to their end, and no other began"
+    assert sorted(set(states(books))) == ["done", "ready"]
     assert books.rows("SELECT max(tries) FROM messages WHERE state = 'ready'") == [(0,)]
-    lift(books)
+    wms._write = write
+    lift(books) if what == "system" else resume_flow(books, "items")
     books.run()
-    assert len(sent) == 6
+    assert len(wms.writes) == len(wms.documents) == 80
+
+
+def test_a_reading_that_was_stopped_can_be_taken_up_by_anybody(make_books):
+    books = make_books(kinds=("item",))
+    item(books)
+    context = books.context()
+    puller = Puller(context, Pauses(unread=frozenset({"erp"})))
+    report = asyncio.run(puller.pull("erp", "item", books.flows[0], force=True))
+    assert (report.skipped, report.read) == ("paused", 1)
+    assert books.rows("SELECT leased_until, leased_by FROM cursors") == [(0, None)]
 
 
 def test_pausing_adds_to_what_is_paused_and_says_when_it_was_so(make_books):
