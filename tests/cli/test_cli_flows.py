@@ -149,6 +149,13 @@ def test_resuming_says_what_goes_and_what_does_not(erpsync: Run) -> None:
     assert len(erpsync("audit", "list", "-o", "json", "--where", "what = flow.resume").json["items"]) == 2
 
 
+def test_what_waits_for_two_reasons_is_counted_by_each(erpsync: Run) -> None:
+    assert "4 messages wait, and" in erpsync("flows", "pause", "items").out
+    assert "4 messages wait, and" in erpsync("systems", "pause", "shop", "--out").out
+    assert erpsync("flows", "pause", "items", "-o", "json").json["items"][0]["waiting"] == 4
+    assert erpsync("systems", "resume", "shop", "--yes", "-o", "json").json["waiting"] == 0, "its flow is paused still"
+
+
 def test_resuming_asks_first(erpsync: Run) -> None:
     erpsync("flows", "pause", "items")
     told = erpsync("flows", "resume", "items")

@@ -16,7 +16,7 @@ from erpsync.store.store import Store
 
 @dataclass(frozen=True)
 class FlowAct:
-    """What became of one flow; ``changed`` is False where it stood so already, ``waiting`` how many can go along it."""
+    """What became of one flow; ``changed`` is False where it stood so already, ``waiting`` how many wait, or can go, along it."""
 
     flow: str
     changed: bool
@@ -75,7 +75,7 @@ def _told(
             changed,
             before.get(flow_id),
             after.get(flow_id),
-            messages.waiting_along(db, names.company_id, flow_id),
+            messages.waiting_along(db, names.company_id, flow_id, paused_too=flow_id in after),
         )
         found.append(told)
         if changed:

@@ -159,7 +159,8 @@ def resume(bench: Bench, name: str, *, actor: str, reason: str, command: str) ->
 class Paused:
     """A system paused, or let go on: how it stood before and after. ``act``: None where it stood so already.
 
-    ``in_hand``: messages that workers had claimed for it; ``waiting``: all that can go to it, those included.
+    ``in_hand``: messages that workers had claimed for it; ``waiting``: all that wait for it,
+    those included; when it was let go on, those that can go.
     """
 
     before: SystemRow
@@ -216,7 +217,8 @@ def _paused(
             after=_as_json(after),
         )
     in_hand = claims.leased(db, before.system_id, now=ms(now))
-    waiting = messages.waiting_for(db, names.company_id, before.system_id)
+    stays = after.outward == "paused"
+    waiting = messages.waiting_for(db, names.company_id, before.system_id, paused_too=stays)
     return Paused(before, after, in_hand, waiting, number)
 
 
