@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from erpsync.cli.output import command_line
+from erpsync.cli.pausing import pause_text
 from erpsync.terminal import plural, safe
 
 if TYPE_CHECKING:
-    from erpsync.store.reading.status import Cause
+    from erpsync.store.reading.cause import Cause
 
 _ERROR = 90
 
@@ -22,6 +23,10 @@ def cause_text(cause: Cause) -> str:
             return f"{system} is down, breaker open, {cause.messages:,} wait{error}"
         case "system_stopped":
             return f"{system} is stopped until resumed, {cause.messages:,} wait{error}"
+        case "system_paused" | "flow_paused":
+            what = f"flow {safe(cause.flow)}" if cause.flow else system
+            wait = "waits" if cause.messages == 1 else "wait"
+            return f"{what} is {pause_text('both', cause.by)}, {cause.messages:,} {wait}{error}"
         case "dead_letters":
             what = f"dead letter {cause.first_id}" if cause.messages == 1 else plural(cause.messages, "dead letter")
             return f"{what} to {system}{_behind(cause)}{error}"
@@ -49,6 +54,9 @@ def cause_run(cause: Cause) -> str:
     match cause.code:
         case "system_down" | "system_stopped":
             return command_line("erpsync", "systems", "probe", cause.system or "")
+        case "system_paused" | "flow_paused":
+            noun = "flows" if cause.flow else "systems"
+            return command_line("erpsync", noun, "resume", cause.flow or cause.system or "")
         case "dead_letters":
             if cause.messages == 1 and cause.first_id is not None:
                 return f"erpsync dlq show {cause.first_id}"

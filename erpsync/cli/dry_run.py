@@ -62,7 +62,9 @@ def lines(found: DryRun, documents: list[DryDocument], *, again: list[str]) -> l
         unread.append(f"refused  {plural(found.refused, 'document')} could not be read as the kind they are")
     said += ["", *unread] if unread else []
     if found.unread:
-        return [*said, "", f"next: {command_line('erpsync', 'systems', 'probe', found.unread[0][0])}"]
+        system, _, why = found.unread[0]
+        act = "resume" if why == "it is paused" else "probe"
+        return [*said, "", f"next: {command_line('erpsync', 'systems', act, system)}"]
     return [*said, "", f"next: {command_line('erpsync', *again) if found.writes else 'erpsync status'}"]
 
 

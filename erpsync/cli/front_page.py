@@ -27,7 +27,7 @@ Repair
 Run
   sync          carry documents now, and wait until nothing more can move
   run           the worker
-  systems, workers              state, probe, resume; who runs, stop
+  systems, flows, workers       state, probe, pause, resume; who runs, stop
 
 Set up
   init, check, config           the landscape file, its mistakes, what holds

@@ -75,7 +75,7 @@ def _filters() -> list[str]:
 
 def _fields() -> dict[str, tuple[str, ...]]:
     """What each listing can be asked by."""
-    from erpsync.cli import config, systems, workers  # noqa: PLC0415  (help alone needs every listing)
+    from erpsync.cli import config, flows, systems, workers  # noqa: PLC0415  (help alone needs every listing)
     from erpsync.store.reading import audit, events, exceptions, lanes, messages, xrefs  # noqa: PLC0415  (as above)
 
     return {
@@ -84,6 +84,7 @@ def _fields() -> dict[str, tuple[str, ...]]:
         "dlq list, replay": tuple(messages.DEAD_FIELDS),
         "events list": tuple(events.FIELDS),
         "exceptions list": tuple(exceptions.FIELDS),
+        "flows list": flows.FIELDS,
         "lanes list": tuple(lanes.FIELDS),
         "messages list": tuple(messages.FIELDS),
         "systems list": systems.FIELDS,

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from erpsync.store.reading.lanes import LaneView, StuckLane
     from erpsync.store.reading.messages import MessageRow
+    from erpsync.store.reading.stops import Stops
     from erpsync.workbench import Workbench
 
 app = group("lanes", "Who waits behind whom.")
@@ -130,14 +131,14 @@ def show(
     from erpsync.domain.keys import parse_key  # noqa: PLC0415  (as above)
     from erpsync.domain.kinds import kind_words  # noqa: PLC0415  (not for help)
     from erpsync.store.reading.lanes import lane  # noqa: PLC0415  (as above)
-    from erpsync.store.systems import systems  # noqa: PLC0415  (as above)
+    from erpsync.store.reading.stops import stops  # noqa: PLC0415  (as above)
 
     bench = workbench(ctx)
     parsed = parse_key(key, kinds=kind_words(), company=bench.landscape.company)
     most = _SHOWN if limit is None else limit or 10_000
     with bench.store.read() as db:
         view = lane(db, parsed.company, system, f"{parsed.kind}:{parsed.number}", limit=most)
-        states = {name: row.state for name, row in systems(db).items()}
+        still = stops(db)
     times, usual = clock(bench), bench.landscape.currency
     if output is Answer.JSON:
         head = view.head
@@ -175,7 +176,7 @@ def show(
         if view.is_told:
             say(f"next: {command_line('erpsync', 'trace', view.lane_key)}")
         return
-    say(*_first_lines(view, times, states), "")
+    say(*_first_lines(view, times, still), "")
     rows = [(n, row) for n, row in enumerate([view.head, *view.behind])]
     columns: list[Column[tuple[int, MessageRow]]] = [
         Column("    ", lambda pair: f"{pair[0]:,}" if pair[0] else "head"),
@@ -186,7 +187,7 @@ def show(
         Column("FOR", lambda pair: times.lasting(pair[1].state_at), right=True),
         Column(
             "WAITS FOR",
-            lambda pair: waits_for(pair[1], times, system_state=states.get(pair[1].system, "up")),
+            lambda pair: waits_for(pair[1], times, still),
             free=True,
         ),
     ]
@@ -198,7 +199,7 @@ def show(
     say("", f"next: {run}")
 
 
-def _first_lines(view: LaneView, times: Clock, states: dict[str, str]) -> list[str]:
+def _first_lines(view: LaneView, times: Clock, stops: Stops) -> list[str]:
     head = view.head
     if head is None:
         return []
@@ -206,8 +207,10 @@ def _first_lines(view: LaneView, times: Clock, states: dict[str, str]) -> list[s
     since = f"({times.since(head.state_at)}, {times.lasting(head.state_at)})"
     if head.state in ("dead", "unknown", "held"):
         first = f"{name} stands still: its head {head.message_id} is {head.state} {since}."
-    elif states.get(view.system, "up") in ("down", "stopped", "paused"):
-        first = f"{name} waits: {safe(view.system)} is {states[view.system]}; its head {head.message_id} is {head.state} {since}."
+    elif state := stops.state_of(view.system):
+        first = f"{name} waits: {safe(view.system)} is {state}; its head {head.message_id} is {head.state} {since}."
+    elif head.flow in stops.flows:
+        first = f"{name} waits: flow {safe(head.flow)} is paused; its head {head.message_id} is {head.state} {since}."
     else:
         first = f"{name} moves: its head {head.message_id} is {head.state} {since}."
     if not view.line.count:

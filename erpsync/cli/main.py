@@ -28,6 +28,7 @@ class _Everything(Commands):
         "dlq": "erpsync.cli.dlq",
         "events": "erpsync.cli.events",
         "exceptions": "erpsync.cli.exceptions",
+        "flows": "erpsync.cli.flows",
         "init": "erpsync.cli.beginning",
         "lanes": "erpsync.cli.lanes",
         "messages": "erpsync.cli.messages",

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from erpsync.store.reading.audit import Act
     from erpsync.store.reading.line import Line
     from erpsync.store.reading.messages import MessageRow
+    from erpsync.store.reading.stops import Stops
     from erpsync.workbench import Workbench
 
 app = group("messages", "What is on its way to each system, and what became of it.")
@@ -46,12 +47,12 @@ def list_(
 ) -> None:
     """Messages, the newest first."""
     from erpsync.store.reading.messages import messages  # noqa: PLC0415  (not for help)
-    from erpsync.store.systems import systems  # noqa: PLC0415  (as above)
+    from erpsync.store.reading.stops import stops  # noqa: PLC0415  (as above)
 
     bench = workbench(ctx)
     with bench.store.read() as db:
         page = messages(db, selection(bench, where, limit=limit, sort=sort, output=output))
-        states = {name: row.state for name, row in systems(db).items()}
+        still = stops(db)
     times, usual = clock(bench), bench.landscape.currency
     remarks = [count_line(len(page.items), page.total, page.everything, "message", times=times)]
     if page.items:
@@ -61,7 +62,7 @@ def list_(
         "messages.list",
         page.items,
         total=page.total,
-        columns=_columns(page.items, times, usual, states),
+        columns=_columns(page.items, times, usual, still),
         item=lambda row: message_item(row, now=bench.now(), usual=usual),
         identity=lambda row: str(row.message_id),
         output=output,
@@ -70,16 +71,14 @@ def list_(
     )
 
 
-def _columns(
-    rows: tuple[MessageRow, ...], times: Clock, usual: str, states: dict[str, str]
-) -> list[Column[MessageRow]]:
+def _columns(rows: tuple[MessageRow, ...], times: Clock, usual: str, still: Stops) -> list[Column[MessageRow]]:
     currency = one_currency((row.currency for row in rows), usual=usual)
     return [
         Column("ID", lambda row: str(row.message_id), right=True),
         Column("KEY", lambda row: safe(row.key), most=KEY_ROOM),
         Column("SYSTEM", lambda row: safe(row.system)),
         Column("STATE", lambda row: row.state),
-        Column("WHY", lambda row: _why(row, times, states.get(row.system, "up")), rank=2, most=_WHY_ROOM),
+        Column("WHY", lambda row: _why(row, times, still), rank=2, most=_WHY_ROOM),
         Column("SINCE", lambda row: times.since(row.state_at), rank=3),
         Column("FOR", lambda row: times.lasting(row.state_at), right=True, rank=1),
         Column("TRIES", lambda row: str(row.tries), right=True, rank=4),
@@ -92,9 +91,9 @@ def _columns(
     ]
 
 
-def _why(row: MessageRow, times: Clock, system_state: str) -> str:
+def _why(row: MessageRow, times: Clock, still: Stops) -> str:
     if row.state in ("held", "ready"):
-        return f"for {waits_for(row, times, system_state=system_state)}"
+        return f"for {waits_for(row, times, still)}"
     return state_words(row).partition(": ")[2] or "-"
 
 
@@ -116,7 +115,7 @@ def show(
     from erpsync.store.reading.letters import around  # noqa: PLC0415  (not for help)
     from erpsync.store.reading.line import line_behind  # noqa: PLC0415  (as above)
     from erpsync.store.reading.messages import message as message_of  # noqa: PLC0415  (as above)
-    from erpsync.store.systems import systems  # noqa: PLC0415  (as above)
+    from erpsync.store.reading.stops import stops  # noqa: PLC0415  (as above)
 
     bench = workbench(ctx)
     with bench.store.read() as db:
@@ -124,7 +123,7 @@ def show(
         line = line_behind(db, [row.message_id]) if row.state not in ("done", "skipped") else None
         tries = attempts(db, [row.message_id])
         found = around(db, row.message_id)
-        standing = systems(db).get(row.system)
+        still = stops(db)
         act = act_of_message(db, bench.landscape.company, row)
     command = _curl(bench, row, tries) if curl else None
     if command is not None and output is Answer.TABLE:
@@ -154,7 +153,7 @@ def show(
         "",
     )
     if row.state not in ("done", "skipped"):
-        say(f"waits   for {waits_for(row, times, system_state=standing.state if standing else 'up')}")
+        say(f"waits   for {waits_for(row, times, still)}")
     if row.error:
         say(f"cause   {safe(row.error, limit=None if full else 300)}")
     if act is not None:

@@ -11,13 +11,15 @@ from erpsync.cli.commands import Command, alone, workbench
 from erpsync.cli.exit_codes import NO
 from erpsync.cli.options import Answer, AnswerFormat, duration
 from erpsync.cli.output import emit, envelope, room, say
+from erpsync.cli.pausing import pause_text
 from erpsync.cli.selecting import clock, one_currency
 from erpsync.cli.tables import Column, padded_pair, table, wrapped
 from erpsync.errors import UsageError
 from erpsync.terminal import Clock, amounts, count, money, padded, plural, safe, width
 
 if TYPE_CHECKING:
-    from erpsync.store.reading.status import Cause, Status
+    from erpsync.store.reading.cause import Cause
+    from erpsync.store.reading.status import Status
     from erpsync.store.reading.systems import SystemStanding
     from erpsync.workbench import Workbench
 
@@ -191,6 +193,10 @@ def state_text(system: SystemStanding, times: Clock) -> str:
             return "down, probe due"
         case "limited" if system.limited_until:
             return f"limited for {_until(system.limited_until, times)}"
+        case "paused" if system.state != "up":
+            return f"{pause_text(system.pause, system.paused_by)}; {system.state}"
+        case "paused":
+            return pause_text(system.pause, system.paused_by)
         case "stopped" if system.stopped_by:
             return f"stopped by {safe(system.stopped_by, limit=20)}"
         case state:

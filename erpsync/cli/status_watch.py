@@ -56,7 +56,7 @@ def _figures(bench: Workbench, found: Status) -> dict[str, str]:
         "unknown": str(found.counts.get("unknown", 0)),
     }
     unwell = {
-        state: [safe(system.name) for system in found.systems if system.state == state]
+        state: [safe(system.name) for system in found.systems if system.shown_state == state]
         for state in ("down", "stopped", "paused")
     }
     return figures | {state: ",".join(names) for state, names in unwell.items() if names}

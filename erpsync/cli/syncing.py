@@ -17,7 +17,7 @@ from erpsync.terminal import duration as lasting
 from erpsync.terminal import plural, safe
 
 if TYPE_CHECKING:
-    from erpsync.engine.sync import SyncReport, SyncRow
+    from erpsync.engine.sync import StoodStill, SyncReport, SyncRow
     from erpsync.workbench import Workbench
 
 _NAMED = 10
@@ -164,6 +164,7 @@ def lines(report: SyncReport, *, words: list[str]) -> list[str]:
         f"unread   {safe(kind)} from {safe(system)}: {safe(why, limit=160)}"
         for system, kind, why in getattr(report, "unread", [])
     ]
+    notes += [_paused(stood) for stood in report.paused]
     unknown, waiting = sum(row.unknown for row in report.rows), sum(row.waiting for row in report.rows)
     if unknown:
         notes.append(f"unknown  {plural(unknown, 'answer')} lost: whether they arrived is not known")
@@ -172,6 +173,14 @@ def lines(report: SyncReport, *, words: list[str]) -> list[str]:
     if notes:
         found += ["", *notes]
     return [*found, f"next: {_next(report, words)}"]
+
+
+def _paused(stood: StoodStill) -> str:
+    what = safe(stood.system) if stood.system else f"flow {safe(stood.flow)}"
+    by = f"{safe(stood.by, limit=20)} has paused it" if stood.by else "it is paused"
+    if stood.kind:
+        return f"paused   {safe(stood.kind)} is not read from {what}: {by}"
+    return f"paused   what is for {what} waits: {by}" if stood.system else f"paused   what is along {what} waits: {by}"
 
 
 def _sources(report: SyncReport) -> str:
@@ -197,6 +206,9 @@ def _next(report: SyncReport, words: list[str]) -> str:
         return "erpsync events list --where 'verdict = unreadable'"
     if unread := getattr(report, "unread", []):
         return command_line("erpsync", "systems", "probe", unread[0][0])
+    if report.paused:
+        first = report.paused[0]
+        return command_line("erpsync", "systems" if first.system else "flows", "resume", first.system or first.flow)
     if any(row.unknown for row in report.rows):
         return "erpsync messages list --where 'state = unknown'"
     if any(row.waiting for row in report.rows):
@@ -243,5 +255,9 @@ def _answer(report: SyncReport) -> dict[str, object]:
         ],
         "unread": [
             {"system": system, "kind": kind, "error": why} for system, kind, why in getattr(report, "unread", [])
+        ],
+        "paused": [
+            {"system": stood.system or None, "flow": stood.flow or None, "kind": stood.kind or None, "by": stood.by}
+            for stood in report.paused
         ],
     }

@@ -1,33 +1,30 @@
-"""``systems``: how each stands; asking one whether it is back; letting a stopped one be tried again."""
+"""``systems list``: how each stands; what can be done with one is in ``systems_acts``."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from erpsync.cli.asking import ask
 from erpsync.cli.classes import classes, writes
 from erpsync.cli.commands import Command, group, workbench
-from erpsync.cli.exit_codes import UNREACHABLE
 from erpsync.cli.listings import listing
-from erpsync.cli.options import Answer, AnswerFormat, Format, Limit, Output, Raw, Reason, Sort, Where, Yes
-from erpsync.cli.output import command_line, emit, envelope, say, utc
+from erpsync.cli.options import Format, Limit, Output, Raw, Sort, Where
+from erpsync.cli.output import command_line, utc
 from erpsync.cli.selecting import clock, filtered
 from erpsync.cli.status import state_text
+from erpsync.cli.systems_acts import pause, probe, resume
 from erpsync.cli.tables import Column
 from erpsync.cli.wording import waiting_seconds
-from erpsync.errors import CallError, UsageError
-from erpsync.terminal import Clock, plural, safe, took
+from erpsync.terminal import Clock, plural, safe
 
 if TYPE_CHECKING:
     from erpsync.config.landscape import System
     from erpsync.store.reading.systems import SystemStanding
     from erpsync.workbench import Workbench
 
-app = group("systems", "The connected systems: state, probe, resume.")
-Name = Annotated[str, typer.Argument(metavar="SYSTEM", help="a system of the landscape", show_default=False)]
+app = group("systems", "The connected systems: state, probe, pause, resume.")
 
 
 @dataclass(frozen=True)
@@ -60,16 +57,17 @@ def list_(
     )
     total = len(rows)
     rows = rows[:limit] if limit else rows
-    unwell = [row for row in rows if row.standing.state in ("down", "stopped", "paused")]
+    unwell = [row for row in rows if row.standing.shown_state in ("down", "stopped", "paused")]
     remarks = [f"{plural(len(every), 'system')}" + "".join(f"; {_unwell(row, times)}" for row in unwell)]
     if unwell:
-        remarks.append(f"next: {command_line('erpsync', 'systems', 'probe', unwell[0].standing.name)}")
+        act = "resume" if unwell[0].standing.shown_state == "paused" else "probe"
+        remarks.append(f"next: {command_line('erpsync', 'systems', act, unwell[0].standing.name)}")
     listing(
         bench,
         "systems.list",
         rows,
         total=total,
-        columns=_columns(times),
+        columns=_columns(times, paused=any(row.standing.pause for row in rows)),
         item=lambda row: _item(bench, row),
         identity=lambda row: row.standing.name,
         output=output,
@@ -84,6 +82,8 @@ FIELDS = (
     "due",
     "error",
     "held",
+    "pause",
+    "paused_by",
     "role",
     "since",
     "state",
@@ -102,12 +102,14 @@ def _values(row: _Row, times: Clock) -> dict[str, object]:
         "due": standing.due,
         "error": standing.last_error or "",
         "held": standing.counts.get("held", 0),
+        "pause": standing.pause,
+        "paused_by": standing.paused_by or "",
         "role": row.system.role if row.system else "",
-        "since": standing.since,
+        "since": standing.shown_since,
         "state": standing.shown_state,
         "system": standing.name,
         "unknown": standing.counts.get("unknown", 0),
-        "waiting": times.now - standing.since,
+        "waiting": times.now - standing.shown_since,
         "writes": classes(row.system) if row.system else "",
     }
 
@@ -115,25 +117,33 @@ def _values(row: _Row, times: Clock) -> dict[str, object]:
 def _unwell(row: _Row, times: Clock) -> str:
     standing = row.standing
     failures = f", {plural(standing.failures, 'failure')} in a row" if standing.failures else ""
-    return (
-        f"{state_text(standing, times).replace(standing.state, f'{safe(standing.name)} {standing.state}', 1)}{failures}"
-    )
+    return f"{safe(standing.name)} {state_text(standing, times)}{failures}"
 
 
-def _columns(times: Clock) -> list[Column[_Row]]:
+def _columns(times: Clock, *, paused: bool) -> list[Column[_Row]]:
+    by = [Column[_Row]("PAUSED BY", lambda row: safe(row.standing.paused_by or "-", limit=20), wide=120)]
     return [
         Column("SYSTEM", lambda row: safe(row.standing.name)),
         Column("ROLE", lambda row: row.system.role if row.system else "-", rank=3),
         Column("ADAPTER", lambda row: row.system.adapter if row.system else "-", rank=4),
         Column("WRITES", lambda row: safe(classes(row.system), limit=40) if row.system else "-", rank=1),
-        Column("STATE", lambda row: row.standing.shown_state),
-        Column("SINCE", lambda row: times.since(row.standing.since), rank=2),
-        Column("FOR", lambda row: times.lasting(row.standing.since), right=True),
+        Column("STATE", lambda row: _state(row.standing)),
+        *(by if paused else ()),
+        Column("SINCE", lambda row: times.since(row.standing.shown_since), rank=2),
+        Column("FOR", lambda row: times.lasting(row.standing.shown_since), right=True),
         Column("DUE", lambda row: f"{row.standing.due:,}", right=True),
         Column("P95", lambda row: _p95(row.standing), right=True, rank=6),
         Column("RATE", _rate, right=True, rank=5),
         Column("LAST ERROR", lambda row: safe(row.standing.last_error or "-"), free=True, wide=120),
     ]
+
+
+def _state(standing: SystemStanding) -> str:
+    """``paused``, ``paused out``; what else it is stands behind it."""
+    if not standing.pause:
+        return standing.shown_state
+    paused = "paused" if standing.pause == "both" else f"paused {standing.pause}"
+    return paused if standing.state == "up" else f"{paused}, {standing.state}"
 
 
 def _p95(standing: SystemStanding) -> str:
@@ -169,8 +179,8 @@ def _item(bench: Workbench, row: _Row) -> dict[str, object]:
             "failures": standing.failures,
             "next_probe_at": utc(standing.probe_at),
         },
-        "since": utc(standing.since),
-        "waiting_seconds": waiting_seconds(bench.now(), standing.since),
+        "since": utc(standing.shown_since),
+        "waiting_seconds": waiting_seconds(bench.now(), standing.shown_since),
         "due": standing.due,
         "held": standing.counts.get("held", 0),
         "unknown": standing.counts.get("unknown", 0),
@@ -178,7 +188,10 @@ def _item(bench: Workbench, row: _Row) -> dict[str, object]:
         "p95_seconds": standing.p95 or None,
         "rate": {"used": f"{standing.per_second:.1f}", "limit": None if limit is None else f"{limit:g}", "per": "s"},
         "concurrency": system.limits.concurrency if system else None,
-        "paused_by": standing.stopped_by if standing.state == "paused" else None,
+        "pause": standing.pause or None,
+        "paused_by": standing.paused_by,
+        "paused_at": utc(standing.paused_at),
+        "pause_reason": standing.pause_reason or None,
         "stopped_by": standing.stopped_by,
         "run_by": (system.run_by if system else "") or None,
         "last_ok": utc(standing.last_ok_at),
@@ -188,74 +201,11 @@ def _item(bench: Workbench, row: _Row) -> dict[str, object]:
     }
 
 
-@app.command(name="probe", cls=Command, epilog="Example: erpsync systems probe tax")
-def probe(ctx: typer.Context, system: Name, *, output: AnswerFormat = Answer.TABLE) -> int:
-    """Ask a system whether it is up and lets us in; when it does, its breaker closes."""
-    bench = workbench(ctx)
-    bench.system(system)
-    from erpsync.engine.upkeep.systems import probe as probe_system  # noqa: PLC0415  (the engine: only for acts)
-
-    bench.open_to_write("systems probe", create=True)
-    try:
-        result = bench.wait_for(lambda: probe_system(bench, system))
-    except CallError as error:
-        ok, seconds, text, waiting = False, None, error.message, 0
-    else:
-        ok, seconds, text, waiting = result.ok, result.seconds, result.text, result.waiting
-    if output is Answer.JSON:
-        emit(
-            envelope(
-                bench,
-                "systems.probe",
-                system=system,
-                up=ok,
-                seconds=None if seconds is None else f"{seconds:.3f}",
-                text=text or None,
-                waiting=waiting,
-            )
-        )
-    elif ok:
-        go = f"; {plural(waiting, 'message')} go{'es' if waiting == 1 else ''} now" if waiting else ""
-        said = f" ({safe(text, limit=100)})" if text else ""
-        say(f"{safe(system)} is up: answered in {took(seconds)}{said}{go}")
-        if waiting:
-            say("next: erpsync run --until-idle")
-    else:
-        after = f" in {took(seconds)}" if seconds is not None else ""
-        say(f"{safe(system)} did not answer well{after}: {safe(text, limit=200)}")
-        say(f"next: erpsync systems list --where {command_line(f'system = {system}')}")
-    return 0 if ok else UNREACHABLE
-
-
-@app.command(name="resume", cls=Command, epilog="Example: erpsync systems resume shop --reason 'new token set'")
-def resume(
-    ctx: typer.Context, system: Name, *, reason: Reason = "", yes: Yes = False, output: AnswerFormat = Answer.TABLE
-) -> None:
-    """Let a stopped, paused or down system be tried again, one message first."""
-    from erpsync.store.connection import ms  # noqa: PLC0415  (as above)
-    from erpsync.store.reading.systems import standings  # noqa: PLC0415  (not for help)
-
-    bench = workbench(ctx)
-    bench.refuse_change("systems resume")
-    bench.system(system)
-    with bench.store.read() as db:
-        rows = standings(db, bench.landscape.company, now_ms=ms(bench.now()), names=[system])
-    if not rows or rows[0].state == "up":
-        raise UsageError(f"system {system} is up: there is nothing to resume", hint="erpsync systems list")
-    standing = rows[0]
-    if output is Answer.TABLE:
-        since = clock(bench)
-        say(
-            f"{safe(system)} is {standing.state} since {since.both(standing.since)}; {plural(standing.due, 'message')} wait."
-        )
-        if standing.last_error:
-            say(f"last error  {safe(standing.last_error, limit=200)}")
-    ask(bench, "resume", what=safe(system), answer=safe(system), yes=yes)
-    from erpsync.engine.upkeep.systems import resume as resume_system  # noqa: PLC0415  (the engine: only for acts)
-
-    bench.open_to_write("systems resume")
-    resume_system(bench, system, actor=bench.actor, reason=reason, command=bench.command)
-    if output is Answer.JSON:
-        emit(envelope(bench, "systems.resume", system=system, from_state=standing.state, state="up"))
-    else:
-        say(f"{safe(system)} is up again, one message first.", "next: erpsync run --until-idle")
+app.command(name="probe", cls=Command, epilog="Example: erpsync systems probe tax")(probe)
+app.command(
+    name="pause",
+    cls=Command,
+    epilog="Examples\n  leave it alone altogether:     erpsync systems pause shop --reason 'their release'\n"
+    "  send nothing, go on reading:   erpsync systems pause shop --out",
+)(pause)
+app.command(name="resume", cls=Command, epilog="Example: erpsync systems resume shop --reason 'new token set'")(resume)

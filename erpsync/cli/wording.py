@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from erpsync.store.reading.messages import MessageRow, WaitsFor
+    from erpsync.store.reading.stops import Stops
 
 
 def waiting_seconds(now: datetime, since: datetime) -> int:
@@ -54,8 +55,8 @@ def dead_sentence(row: MessageRow, times: Clock) -> str:
     return f"message {row.message_id} is dead: {what} {died}."
 
 
-def waits_for(row: MessageRow, times: Clock, *, system_state: str = "up") -> str:
-    """What a message waits for, in a few words; ``-`` when it waits for nothing."""
+def waits_for(row: MessageRow, times: Clock, stops: Stops | None = None) -> str:
+    """What a message waits for, in a few words; ``-`` when it waits for nothing. ``stops``: what stands still."""
     match row.state:
         case "dead":
             return "an operator"
@@ -65,16 +66,20 @@ def waits_for(row: MessageRow, times: Clock, *, system_state: str = "up") -> str
             return f"{safe(row.system)}'s answer"
         case "held":
             return ", ".join(wait_text(wait) for wait in row.waits) or "-"
-        case "ready" if not row.is_head:
-            return "its turn"
-        case "ready" if system_state in ("down", "stopped", "paused"):
-            return f"{safe(row.system)}, which is {system_state}"
-        case "ready" if row.due_at > times.now:
-            return f"its next try at {times.exact(row.due_at)}"
+        case "ready" if row.is_head:
+            return _head_waits_for(row, times, stops)
         case "ready":
-            return "a worker"
+            return "its turn"
         case _:
             return "-"
+
+
+def _head_waits_for(row: MessageRow, times: Clock, stops: Stops | None) -> str:
+    if stops is not None and (state := stops.state_of(row.system)):
+        return f"{safe(row.system)}, which is {state}"
+    if stops is not None and row.flow in stops.flows:
+        return f"flow {safe(row.flow)}, which is paused"
+    return f"its next try at {times.exact(row.due_at)}" if row.due_at > times.now else "a worker"
 
 
 def wait_text(wait: WaitsFor) -> str:

@@ -11,7 +11,6 @@ from dataclasses import replace
 from datetime import timedelta
 
 from erpsync.engine.context import Context
-from erpsync.engine.deliver.ending import NEVER
 from erpsync.engine.deliver.feeding import Feeder
 from erpsync.engine.deliver.finishing import Ended, Finisher
 from erpsync.engine.deliver.leaving import Planner
@@ -20,10 +19,12 @@ from erpsync.engine.deliver.sending import Sender
 from erpsync.engine.deliver.settling import Settler
 from erpsync.engine.intake.again import apply_waiting
 from erpsync.engine.intake.reading import Puller, PullReport, read_again
+from erpsync.engine.moving import anything_is_due, anything_moves
+from erpsync.engine.pauses import Pauses
 from erpsync.engine.routes import must_be_read_first
 from erpsync.engine.upkeep.restored import see_to_restore
 from erpsync.engine.upkeep.systems import probe_due
-from erpsync.store import claims, cursors, events, messages, questions, systems, workers
+from erpsync.store import cursors, events, messages, questions, systems, workers
 from erpsync.store.connection import Connection
 from erpsync.store.outcomes import Finished
 
@@ -44,14 +45,22 @@ class Crew:
         self._woken = asyncio.Event()
         self._stopping = asyncio.Event()
         self._rereads: set[asyncio.Task[None]] = set()
+        self._pauses = Pauses()
         self.finisher = Finisher(context, moved=self._moved, broke=self._broke)
         planner = Planner(context)
         self.sender = Sender(context, planner, self.finisher, reread=self._reread)
         self.feeder = Feeder(
-            context, planner, self.sender, self.finisher, targets=self._targets, hungry=self.wake, broke=self._broke
+            context,
+            planner,
+            self.sender,
+            self.finisher,
+            self._pauses,
+            targets=self._targets,
+            hungry=self.wake,
+            broke=self._broke,
         )
         self.settler = Settler(context, self.finisher)
-        self.puller = Puller(context)
+        self.puller = Puller(context, self._pauses)
         self.late = 0
         self.defects: list[BaseException] = []
 
@@ -74,8 +83,10 @@ class Crew:
         self._find_unread()
         with self.context.store.read() as db:
             self._count_workers(db)
+            self._pauses.look(db)
         self._loops = [
             asyncio.create_task(self._feed()),
+            asyncio.create_task(self._every(0.5, self._heed_pauses)),
             asyncio.create_task(self._every(0.5, self._read_first)),
             asyncio.create_task(self._every(0.25, self._settle)),
             asyncio.create_task(self._every(0.5, self._probe)),
@@ -100,19 +111,7 @@ class Crew:
         if not self.feeder.idle or self._rereads:
             return True
         with self.context.store.read() as db:
-            return self._anything_moves(db)
-
-    def _anything_moves(self, db: Connection) -> bool:
-        routes = self.context.routes
-        rows = systems.systems(db)
-        for route in routes.all:
-            if route.target not in self._targets or rows[route.target].state in ("stopped", "paused"):
-                continue
-            if claims.anything_due(db, route.target_id, route.flow_id, now=NEVER):
-                return True
-            if questions.anything_to_ask(db, route.target_id, before=NEVER):
-                return True
-        return events.anything_waits(db, routes.company_id)
+            return anything_moves(db, self.context, self._targets, self._pauses)
 
     async def look_once(self) -> None:
         """Probe what is down and ask about what is unknown, where that is due now."""
@@ -130,15 +129,8 @@ class Crew:
         """Whether anything is due this moment, or in flight."""
         if not self.feeder.idle:
             return True
-        now = self.context.now_ms
         with self.context.store.read() as db:
-            rows = systems.systems(db)
-            return any(
-                rows[route.target].state == "up"
-                and rows[route.target].limited_until <= now
-                and claims.anything_due(db, route.target_id, route.flow_id, now=now)
-                for route in self.context.routes.all
-            )
+            return anything_is_due(db, self.context, self._pauses)
 
     async def pull(self, report: PullReport, *, force: bool, full: bool) -> PullReport:
         """Read one kind from one system, then look for what that made due."""
@@ -205,12 +197,18 @@ class Crew:
             due = [
                 target
                 for target in self._targets
-                if rows[target].state == "up"
+                if rows[target].outward == "up"
                 and rows[target].limited_until <= context.now_ms
                 and questions.anything_to_ask(db, rows[target].system_id, before=context.now_ms + 1)
             ]
         for target in due:
             await self.settler.settle_due(target)
+
+    async def _heed_pauses(self) -> None:
+        """What a person has paused stays; a call in flight comes to its end, what waits here unsent is given back."""
+        with self.context.store.read() as db:
+            self._pauses.look(db)
+        self.feeder.heed_pauses()
 
     async def _probe(self) -> None:
         if await probe_due(self.context):

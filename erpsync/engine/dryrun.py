@@ -34,7 +34,7 @@ from erpsync.engine.routes import Route, compile_routes
 from erpsync.engine.sync import SyncRow, Wish, chosen, pull_when_free, pulls_of
 from erpsync.engine.worker import in_order_of_parents
 from erpsync.errors import CallError
-from erpsync.store import results, xrefs
+from erpsync.store import results, systems, xrefs
 from erpsync.store.claimed import Claimed, load_claimed
 from erpsync.store.scratch import copy_aside
 
@@ -173,6 +173,8 @@ async def _would(context: Context, route: Route, claimed: Claimed, parents: Mapp
     key, target, now = claimed.record.key, route.target, context.now()
     plan = build(claimed, route, parents=parents, once_key="", now=now)
     reason = ""
+    if isinstance(plan, Look) and _is_paused(context, route):
+        return DryDocument(key, target, "held", reason=f"{target} is paused: it was not looked for there")
     if isinstance(plan, Look):
         sender = Sender(context, Planner(context), Finisher(context), reread=lambda *_: None)
         try:
@@ -197,6 +199,11 @@ async def _would(context: Context, route: Route, claimed: Claimed, parents: Mapp
             return DryDocument(key, target, would, item.far_id, reason, _changes(claimed, item.changed))
         case _:
             raise AssertionError(plan)
+
+
+def _is_paused(context: Context, route: Route) -> bool:
+    with context.store.read() as db:
+        return systems.system(db, route.target_id).outward == "paused"
 
 
 def _changes(claimed: Claimed, changed: frozenset[str]) -> tuple[tuple[str, str | None, str | None], ...]:

@@ -122,7 +122,7 @@ def must_be_read_first(route: Route) -> bool:
 def compile_routes(store: Store, landscape: Landscape, adapters: Mapping[str, Adapter], *, now: datetime) -> Routes:
     """The routes of a landscape; raises LandscapeError where a system cannot do what a flow asks of it."""
     capabilities = {name: adapter.capabilities() for name, adapter in adapters.items()}
-    names = _names(store, landscape, now=now)
+    names = names_of(store, landscape, now=now)
     routes = []
     for flow in landscape.flows:
         if flow.mode == "off":
@@ -151,7 +151,8 @@ def compile_routes(store: Store, landscape: Landscape, adapters: Mapping[str, Ad
     return Routes(landscape, names, adapters, capabilities, tuple(routes))
 
 
-def _names(store: Store, landscape: Landscape, *, now: datetime) -> Names:
+def names_of(store: Store, landscape: Landscape, *, now: datetime) -> Names:
+    """The ids behind a landscape's names; those that the store has not got yet are written down."""
     systems, flows = list(landscape.systems), [flow.name for flow in landscape.flows]
     with store.read() as db:
         found = known(db, company=landscape.company, systems=systems, flows=flows, digest=landscape.digest)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -19,7 +19,9 @@ from erpsync.engine.intake.reading import Puller, PullReport
 from erpsync.engine.routes import Route
 from erpsync.engine.worker import WorkerReport, in_order_of_parents, stop_on_signals
 from erpsync.errors import UsageError
-from erpsync.store import results
+from erpsync.store import results, systems
+from erpsync.store.connection import Connection
+from erpsync.store.flows import paused as paused_flows
 from erpsync.store.results import Mark
 from erpsync.store.workers import Elsewhere
 
@@ -52,6 +54,16 @@ class Progress:
     elsewhere: Elsewhere | None = None
 
 
+@dataclass(frozen=True)
+class StoodStill:
+    """What a person has paused: a system, from which ``kind`` was not read (empty: for which messages wait), or a flow."""
+
+    system: str
+    flow: str
+    kind: str
+    by: str
+
+
 @dataclass
 class SyncReport:
     """What a sync came to. ``failures``: (key, system, message id, error); ``unread``: (system, kind, why)."""
@@ -63,6 +75,7 @@ class SyncReport:
     failures: list[tuple[str, str, int, str]] = field(default_factory=list)
     held: list[tuple[str, str, int, str]] = field(default_factory=list)
     unread: list[tuple[str, str, str]] = field(default_factory=list)
+    paused: list[StoodStill] = field(default_factory=list)
     refused: int = 0
     timed_out: bool = False
     signal: int | None = None
@@ -167,13 +180,31 @@ def _tell(
     report.unread = [
         (pull.system, pull.kind, pull.error.message if pull.error else f"it is {pull.skipped}")
         for pull in pulls.values()
-        if pull.error is not None or pull.skipped in ("down", "stopped", "paused", "limited")
+        if pull.error is not None or pull.skipped in ("down", "stopped", "limited")
     ]
     flows = sorted({route.flow_id for route in routes})
     report.reached = len(report.unread) < len(pulls)
     with context.store.read() as db:
         report.failures = results.open_messages(db, context.routes.company_id, flows, "dead", limit=20)
         report.held = results.open_messages(db, context.routes.company_id, flows, "held", limit=20)
+        report.paused = list(_paused(db, routes, report.rows, pulls))
+
+
+def _paused(
+    db: Connection, routes: Sequence[Route], rows: Sequence[SyncRow], pulls: dict[tuple[str, str], PullReport]
+) -> Iterator[StoodStill]:
+    """Why something was not read, or waits, that nobody is to blame for: somebody has paused it."""
+    standing, still = systems.systems(db), paused_flows(db)
+    for pull in pulls.values():
+        if pull.skipped == "paused":
+            yield StoodStill(pull.system, "", pull.kind, standing[pull.system].paused_by or "")
+    waiting = [route for route, row in zip(routes, rows, strict=True) if row.waiting]
+    for target in dict.fromkeys(route.target for route in waiting):
+        if standing[target].outward == "paused":
+            yield StoodStill(target, "", "", standing[target].paused_by or "")
+    for flow_id in dict.fromkeys(route.flow_id for route in waiting):
+        if flow_id in still:
+            yield StoodStill("", still[flow_id].name, "", still[flow_id].paused_by)
 
 
 def chosen(context: Context, wish: Wish) -> list[Route]:

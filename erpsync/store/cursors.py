@@ -64,6 +64,14 @@ def move(db: Connection, pull: Pull, *, cursor: str, until: int) -> bool:
     )
 
 
+def give_back(db: Connection, pull: Pull) -> None:
+    """Somebody else may read on from where it stands; it is due when it was."""
+    db.execute(
+        "UPDATE cursors SET leased_until = 0, leased_by = NULL WHERE company_id = ? AND system_id = ? AND kind = ? AND version = ?",
+        (pull.company_id, pull.system_id, pull.kind, pull.version),
+    )
+
+
 def end(
     db: Connection, pull: Pull, *, now: int, due_at: int, full_due_at: int | None, error: str = "", failed: bool = False
 ) -> None:

@@ -175,13 +175,28 @@ def has_open_message(db: Connection, target_id: int, record_id: int) -> bool:
     )
 
 
-def waiting_for(db: Connection, company_id: int, target_id: int) -> int:
-    """How many messages are due to a target, sooner or later: ready ones and those in workers' hands."""
-    row = db.execute(
-        "SELECT COALESCE(sum(n), 0) FROM totals WHERE company_id = ? AND target_id = ? AND state IN ('ready', 'leased')",
-        (company_id, target_id),
-    ).fetchone()
-    return int(row[0])
+_WAITING = (
+    "SELECT COALESCE(sum(n), 0) FROM totals WHERE company_id = ? AND {whose} = ? AND state IN ('ready', 'leased')"
+)
+
+
+def waiting_for(db: Connection, company_id: int, target_id: int, *, paused_too: bool = False) -> int:
+    """How many messages can go to a target, sooner or later: ready ones and those in workers' hands.
+
+    ``paused_too``: also those of flows that are paused, which cannot.
+    """
+    sql = _WAITING.format(whose="target_id")
+    if not paused_too:
+        sql += " AND flow_id NOT IN (SELECT flow_id FROM flows WHERE paused_at IS NOT NULL)"
+    return int(db.execute(sql, (company_id, target_id)).fetchone()[0])
+
+
+def waiting_along(db: Connection, company_id: int, flow_id: int, *, paused_too: bool = False) -> int:
+    """How many messages can go along a flow, sooner or later; ``paused_too``: also those to systems that are paused."""
+    sql = _WAITING.format(whose="flow_id")
+    if not paused_too:
+        sql += " AND target_id NOT IN (SELECT system_id FROM systems WHERE pause IN ('out', 'both'))"
+    return int(db.execute(sql, (company_id, flow_id)).fetchone()[0])
 
 
 def lonely_waits(db: Connection, *, limit: int) -> list[tuple[int, str]]:

@@ -21,11 +21,12 @@ _NAMES: tuple[str, ...] = (
     """CREATE TABLE landscapes (
         landscape_id INTEGER PRIMARY KEY, digest TEXT NOT NULL UNIQUE, content TEXT NOT NULL, seen_at INTEGER NOT NULL
     ) STRICT""",
-    # One row a system, shared by all workers: pause, breaker, rate budget, clock.
+    # One row a system, shared by all workers: breaker, rate budget, clock; and what a person has paused, which leaves the
+    # rest as it is: ``pause`` is in (nothing is read from it), out (nothing is sent to it), or both.
     """CREATE TABLE systems (
         system_id INTEGER PRIMARY KEY,
         name TEXT NOT NULL UNIQUE,
-        state TEXT NOT NULL DEFAULT 'up' CHECK (state IN ('up', 'down', 'stopped', 'paused')),
+        state TEXT NOT NULL DEFAULT 'up' CHECK (state IN ('up', 'down', 'stopped')),
         since INTEGER NOT NULL,
         proven INTEGER NOT NULL DEFAULT 0 CHECK (proven IN (0, 1)),
         proving_until INTEGER NOT NULL DEFAULT 0,
@@ -42,9 +43,28 @@ _NAMES: tuple[str, ...] = (
         tokens REAL,
         tokens_at INTEGER,
         clock_offset INTEGER,
-        stopped_by TEXT
+        stopped_by TEXT,
+        pause TEXT NOT NULL DEFAULT '' CHECK (pause IN ('', 'in', 'out', 'both')),
+        paused_at INTEGER,
+        paused_by TEXT,
+        pause_reason TEXT NOT NULL DEFAULT '',
+        CHECK ((pause = '') = (paused_at IS NULL))
     ) STRICT""",
-    "CREATE TABLE flows (flow_id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT",
+    """CREATE TABLE flows (
+        flow_id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE,
+        paused_at INTEGER,
+        paused_by TEXT,
+        pause_reason TEXT NOT NULL DEFAULT ''
+    ) STRICT""",
+    # When nothing went to a system, or along a flow, because a person had paused it; the other one is 0.
+    """CREATE TABLE standstills (
+        system_id INTEGER NOT NULL,
+        flow_id INTEGER NOT NULL,
+        began_at INTEGER NOT NULL,
+        ended_at INTEGER,
+        PRIMARY KEY (system_id, flow_id, began_at)
+    ) STRICT, WITHOUT ROWID""",
 )
 
 _CASES: tuple[str, ...] = (

@@ -1,25 +1,35 @@
-"""Systems in the store: breaker, pause, rate budget and clock, shared by all workers."""
+"""Systems in the store: breaker, pause, rate budget and clock, shared by all workers.
+
+Rule: what a person paused and what the breaker found stand apart. Neither changes the other.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from erpsync.store import standstills
 from erpsync.store.connection import Connection
 
 _COLUMNS = (
     "system_id, name, state, since, proven, proving_until, failures, first_failure_at, last_error, last_error_code, "
-    "last_error_at, last_ok_at, ramp, probe_at, probes, limited_until, tokens, tokens_at, clock_offset, stopped_by"
+    "last_error_at, last_ok_at, ramp, probe_at, probes, limited_until, tokens, tokens_at, clock_offset, stopped_by, "
+    "pause, paused_at, paused_by, pause_reason"
 )
+_OUT = ("out", "both")
+_IN = ("in", "both")
 
 
 @dataclass(frozen=True)
 class SystemRow:
-    """How a system stands. Times in milliseconds. ``proven``: it answered since it was last in doubt."""
+    """How a system stands. Times in milliseconds. ``proven``: it answered since it was last in doubt.
+
+    ``pause``: what a person has paused: in (reading it), out (sending to it), both; empty: nothing.
+    """
 
     system_id: int
     name: str
-    state: str  # up, down (breaker open), stopped (access denied), paused
+    state: str  # up, down (breaker open), stopped (access denied)
     since: int
     proven: int
     proving_until: int
@@ -37,6 +47,20 @@ class SystemRow:
     tokens_at: int | None
     clock_offset: int | None
     stopped_by: str | None
+    pause: str
+    paused_at: int | None
+    paused_by: str | None
+    pause_reason: str
+
+    @property
+    def outward(self) -> str:
+        """How it stands for what is sent to it: up, down, stopped or paused."""
+        return "paused" if self.pause in _OUT else self.state
+
+    @property
+    def inward(self) -> str:
+        """How it stands for what is read from it: up, down, stopped or paused."""
+        return "paused" if self.pause in _IN else self.state
 
 
 def systems(db: Connection) -> dict[str, SystemRow]:
@@ -135,7 +159,7 @@ def note_failure(
 def take_probe(db: Connection, system_id: int, *, now: int, first_ms: int, longest_ms: int) -> bool:
     """Whether a probe of a down system is due and ours to make; the next one is set, twice as far each time."""
     row = system(db, system_id)
-    if row.state != "down" or row.probe_at is None or row.probe_at > now:
+    if row.state != "down" or row.pause == "both" or row.probe_at is None or row.probe_at > now:
         return False
     wait = min(longest_ms, first_ms * 2 ** min(row.probes + 1, 20))
     return (
@@ -187,7 +211,7 @@ def stop(db: Connection, system_id: int, *, now: int, code: str, text: str, by: 
 
 
 def resume(db: Connection, system_id: int, *, now: int) -> str:
-    """Let a stopped, paused or down system be tried again, one in flight until the first success; returns its state before."""
+    """Let a stopped or down system be tried again, one in flight until the first success; returns its state before."""
     before = system(db, system_id).state
     if before != "up":
         db.execute(
@@ -199,9 +223,41 @@ def resume(db: Connection, system_id: int, *, now: int) -> str:
 
 
 def due_probes(db: Connection, system_ids: Sequence[int], *, now: int) -> list[int]:
-    """Which of these are down and due to be asked whether they are back."""
+    """Which of these are down, due to be asked whether they are back, and not left alone altogether."""
     return [
         int(row[0])
-        for row in db.execute("SELECT system_id FROM systems WHERE state = 'down' AND probe_at <= ?", (now,))
+        for row in db.execute(
+            "SELECT system_id FROM systems WHERE state = 'down' AND pause <> 'both' AND probe_at <= ?", (now,)
+        )
         if row[0] in system_ids
     ]
+
+
+def pause(db: Connection, row: SystemRow, what: str, *, now: int, by: str, reason: str) -> str:
+    """Read no more from it (``in``), send no more to it (``out``), or ``both``; returns all that is paused now.
+
+    What was paused before stays so. Nothing is written where that changes nothing.
+    """
+    both = {*(_parts(row.pause)), *_parts(what)}
+    paused = "both" if len(both) > 1 else both.pop()
+    if paused != row.pause:
+        db.execute(
+            "UPDATE systems SET pause = ?, paused_at = ?, paused_by = ?, pause_reason = ? WHERE system_id = ?",
+            (paused, now, by, reason, row.system_id),
+        )
+        if row.outward != "paused" and paused in _OUT:
+            standstills.begin(db, system_id=row.system_id, now=now)
+    return paused
+
+
+def lift(db: Connection, system_id: int, *, now: int) -> None:
+    """Nothing of it is paused any more; its breaker is as it was."""
+    db.execute(
+        "UPDATE systems SET pause = '', paused_at = NULL, paused_by = NULL, pause_reason = '' WHERE system_id = ?",
+        (system_id,),
+    )
+    standstills.end(db, system_id=system_id, now=now)
+
+
+def _parts(paused: str) -> tuple[str, ...]:
+    return ("in", "out") if paused == "both" else (paused,) if paused else ()

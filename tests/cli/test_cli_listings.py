@@ -17,7 +17,7 @@ def test_dead_letters_come_by_money_then_the_longest_dead_then_id(erpsync: Run) 
 
 
 def test_a_listing_in_json_has_one_envelope(erpsync: Run) -> None:
-    for noun in ("dlq", "messages", "events", "exceptions", "lanes", "systems", "audit", "workers", "xref"):
+    for noun in ("dlq", "messages", "events", "exceptions", "lanes", "systems", "flows", "audit", "workers", "xref"):
         answer = erpsync(noun, "list", "-o", "json")
         whole = answer.json
         assert whole["schema"] == f"erpsync/{noun}.list/1"

@@ -23,6 +23,7 @@ SCREENS = {
     "lanes_list": ("lanes", "list"),
     "lanes_show": ("lanes", "show", "wms", "customer:CU-1107"),
     "systems_list": ("systems", "list"),
+    "flows_list": ("flows", "list"),
     "audit_list": ("audit", "list"),
     "xref_list": ("xref", "list"),
     "workers_list": ("workers", "list"),

@@ -71,6 +71,7 @@ def loaded(folder: Path, *words: str) -> set[str]:
         ("lanes", "show", "wms", "customer:CU-1107"),
         ("messages", "skip", "12", "--dry-run"),
         ("systems", "list"),
+        ("flows", "list"),
         ("trace", "order:SO-10498"),
         ("replay", "3", "--dry-run"),
     ],

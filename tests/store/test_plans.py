@@ -127,6 +127,7 @@ ACTS: dict[str, tuple[tuple[Act, ...], Act, tuple[str, ...]]] = {
         ("messages_lane (lane_id=? AND <expr>=?)",),
     ),
     "what is on its way of a record": ((), lambda db: messages.has_open_message(db, 2, 1), ON_ITS_WAY),
+    "how much waits along a flow": ((), lambda db: messages.waiting_along(db, 1, 1), ("PRIMARY KEY",)),
     "how much waits for a system": ((), lambda db: messages.waiting_for(db, 1, 2), ("PRIMARY KEY",)),
     "records by number": ((), lambda db: books.records_named(db, 1, "item", ["SKU-1"]), (NUMBERED,)),
     "pictures of records": ((), lambda db: books.pictures(db, 2, [1]), ("PRIMARY KEY (record_id=? AND system_id=?)",)),

@@ -14,11 +14,13 @@ from erpsync.store.reading.asked import Selection
 from erpsync.store.reading.attempts import attempts
 from erpsync.store.reading.events import event, events, events_of
 from erpsync.store.reading.exceptions import exceptions, open_by_kind
+from erpsync.store.reading.flows import flow_standings, readings
 from erpsync.store.reading.lanes import lane, stuck_lanes
 from erpsync.store.reading.letters import around
 from erpsync.store.reading.line import documents_behind, line_behind, members_behind
 from erpsync.store.reading.messages import dead_letters, message, messages, messages_of_event, messages_with_ids
 from erpsync.store.reading.status import status
+from erpsync.store.reading.stops import stops
 from erpsync.store.reading.systems import standings
 from erpsync.store.reading.trace import find_subject, history
 
@@ -64,6 +66,7 @@ READS: dict[str, Callable[[Connection], object]] = {
     "events of a record": lambda db: events_of(db, 1),
     "exceptions": lambda db: exceptions(db, ALL),
     "exceptions by kind": lambda db: open_by_kind(db, "main", now_ms=ms(NIGHT)),
+    "flows": lambda db: (flow_standings(db, "main"), readings(db, "main"), stops(db)),
     "systems": lambda db: standings(db, "main", now_ms=ms(NIGHT)),
     "status": lambda db: status(db, "main", now_ms=ms(NIGHT)),
     "messages of a key": lambda db: messages(db, of("key = order:SO-10498")),
@@ -105,6 +108,17 @@ def test_no_large_table_is_read_from_end_to_end(read: str, night_db: Connection)
             table = "exceptions" if "FROM exceptions x" in sql else ALIASES.get(words[1], words[1])
             newest_first = table == "messages" and "ORDER BY m.message_id DESC" in sql and "LIMIT" in sql
             assert table not in LARGE or newest_first, f"{detail}: {sql}"
+
+
+def test_what_waits_for_paused_ones_is_found_by_its_index(tmp_path: Path) -> None:
+    store, _ = make_night(tmp_path)
+    with store:
+        store.writer.call(lambda db: db.execute("UPDATE systems SET pause = 'both', paused_at = 1, paused_by = 'mira'"))
+        store.writer.call(lambda db: db.execute("UPDATE flows SET paused_at = 1, paused_by = 'mira'"))
+        with store.read() as db:
+            codes = {cause.code for cause in status(db, "main", now_ms=ms(NIGHT)).causes}
+            assert {"system_paused", "flow_paused"} <= codes
+            test_no_large_table_is_read_from_end_to_end("status", db)
 
 
 def test_dead_letters_come_from_their_own_index(night_db: Connection) -> None:

@@ -27,7 +27,7 @@ def fill(db: Connection) -> None:
     """One company, flow and system; a dead head and two behind it, one done, one leased."""
     db.execute("INSERT INTO companies VALUES (1, 'main')")
     db.execute("INSERT INTO systems (system_id, name, since) VALUES (1, 'wms', ?)", (AT,))
-    db.execute("INSERT INTO flows VALUES (1, 'orders')")
+    db.execute("INSERT INTO flows (flow_id, name) VALUES (1, 'orders')")
     raw = payloads.put(db, b'{"number": "SO-1001"}' * 400)
     for record_id in (1, 2, 3):
         db.execute(

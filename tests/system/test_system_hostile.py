@@ -50,6 +50,7 @@ LISTINGS = (
     ("audit", "list"),
     ("config", "show"),
     ("lanes", "list"),
+    ("flows", "list"),
 )
 FORMATS = ("table", "json", "jsonl", "csv", "ids")
 READS = {
@@ -75,6 +76,7 @@ READS = {
     "audit verify",
     "config show",
     "workers list",
+    "flows list",
 }
 # Those that act, and what is hostile for them: told to refuse, or looked at with --dry-run, below.
 ACTS = {
@@ -93,6 +95,9 @@ ACTS = {
     "dlq restore",
     "systems probe",
     "systems resume",
+    "systems pause",
+    "flows pause",
+    "flows resume",
     "workers stop",
     "store migrate",
     "sim up",
@@ -436,6 +441,10 @@ def test_hostile_words_given_by_the_user_come_back_as_text(practice, text):
         ("lanes", "list", "--where", f"lane={text}="),
         ("systems", "probe", text),
         ("systems", "resume", text),
+        ("systems", "pause", text),
+        ("flows", "pause", text),
+        ("flows", "resume", text),
+        ("flows", "list", "--sort", text),
         ("workers", "stop", text),
         ("audit", "verify", "--noted", text),
         ("audit", "list", "--since", text),

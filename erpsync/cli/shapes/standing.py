@@ -12,6 +12,11 @@ _COUNTS = (
     key("unknown", WHOLE, "messages whose answer was lost"),
     key("dead", WHOLE, "dead letters"),
 )
+_PAUSED = (
+    maybe("paused_by", TEXT, "who paused it"),
+    maybe("paused_at", MOMENT, "when"),
+    maybe("pause_reason", TEXT, "why"),
+)
 _AT_STAKE = SUMS.and_(
     maybe("documents", WHOLE, "how many have money; null where they are too many to count once"),
     not_yet("invoices", "how many invoices"),
@@ -20,6 +25,8 @@ _AT_STAKE = SUMS.and_(
 _CAUSE = keys(
     key("code", TEXT, "what kind of cause"),
     maybe("system", TEXT, "the system"),
+    maybe("flow", TEXT, "the flow that is paused"),
+    maybe("by", TEXT, "who paused it"),
     maybe("since", MOMENT, "since when"),
     maybe("waiting_seconds", WHOLE, "for how long"),
     key("messages", WHOLE, "how many messages or exceptions"),
@@ -46,6 +53,8 @@ STATUS = (
                 key("system", TEXT, "its name"),
                 maybe("role", TEXT, "its role"),
                 key("state", TEXT, "up, limited, down, stopped or paused"),
+                maybe("pause", TEXT, "in, out or both, while it is paused"),
+                maybe("paused_by", TEXT, "who paused it"),
                 key("breaker", TEXT, "open or closed"),
                 key("since", MOMENT, "since when"),
                 maybe("next_probe_at", MOMENT, "when it is asked next whether it is back"),
@@ -122,7 +131,8 @@ SHAPES = (
                 "a second",
             ),
             maybe("concurrency", WHOLE, "calls in flight at most"),
-            maybe("paused_by", TEXT, "who paused it"),
+            maybe("pause", TEXT, "in, out or both, while it is paused"),
+            *_PAUSED,
             maybe("stopped_by", TEXT, "who stopped it"),
             maybe("run_by", TEXT, "whose it is"),
             maybe("last_ok", MOMENT, "when it answered well last"),
@@ -145,6 +155,19 @@ SHAPES = (
         maybe("seconds", DECIMAL, "how long it took"),
         maybe("text", TEXT, "what it said"),
         key("waiting", WHOLE, "how many messages go now"),
+        maybe("pause", TEXT, "in, out or both, while it is paused"),
+    ),
+    answer(
+        "systems.pause",
+        "A system left alone",
+        key("system", TEXT, "the system"),
+        key("changed", FLAG, "whether this did it; false: it was so already"),
+        maybe("pause", TEXT, "in, out or both"),
+        maybe("pause_before", TEXT, "the same before"),
+        *_PAUSED,
+        key("state", TEXT, "how it is apart from that: up, down or stopped"),
+        key("in_hand", WHOLE, "messages whose calls are in flight: they come to their end"),
+        key("waiting", WHOLE, "messages that wait now"),
     ),
     answer(
         "systems.resume",
@@ -152,6 +175,53 @@ SHAPES = (
         key("system", TEXT, "the system"),
         key("from_state", TEXT, "its state before"),
         key("state", TEXT, "its state now"),
+        key("waiting", WHOLE, "how many messages go now"),
+    ),
+    listing(
+        "flows.list",
+        "What is carried from where to where",
+        keys(
+            key("flow", TEXT, "its name"),
+            maybe("kind", TEXT, "the kind it carries; null when the landscape has no such flow any more"),
+            maybe("from", TEXT, "the source"),
+            key("to", Each(TEXT), "the targets"),
+            maybe("mode", TEXT, "active or off, as the landscape says"),
+            key("state", TEXT, "active, paused, off, or gone from the landscape"),
+            maybe("every_seconds", WHOLE, "how often its source is read"),
+            *_COUNTS,
+            maybe("oldest_due_seconds", WHOLE, "how long the oldest due message has waited"),
+            maybe("read", MOMENT, "when its source was read last"),
+            maybe("full_read", MOMENT, "when all of it was read last"),
+            maybe("read_due", MOMENT, "when it is read next"),
+            maybe("read_error", TEXT, "what reading it met last"),
+            *_PAUSED,
+            key(
+                "targets",
+                Each(keys(key("system", TEXT, "the target"), key("state", TEXT, "how it is"), *_COUNTS)),
+                "what waits, by target",
+            ),
+        ),
+    ),
+    *(
+        answer(
+            f"flows.{verb}",
+            says,
+            *COUNTED,
+            key(
+                "items",
+                Each(
+                    keys(
+                        key("flow", TEXT, "its name"),
+                        key("changed", FLAG, "whether this did it; false: it was so already"),
+                        key("waiting", WHOLE, "messages that wait, or go now"),
+                        key("paused", FLAG, "whether it is paused now"),
+                        *_PAUSED,
+                    )
+                ),
+                "the flows",
+            ),
+        )
+        for verb, says in (("pause", "Flows paused"), ("resume", "Flows that go on"))
     ),
     listing("workers.list", "Who carries documents now", _WORKER),
     answer("workers.stop", "Workers asked to stop", *COUNTED, key("items", Each(_WORKER), "those that were asked")),

@@ -1,4 +1,7 @@
-"""How a try ends: outcomes and signals, made of what was found, refused, lost or not sent at all. Pure."""
+"""How a try ends: outcomes and signals, made of what was found, refused, lost or not sent at all.
+
+Pure, but for one look at how long it was paused when a message seems to have been on its way for too long.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from erpsync.domain.flat import Fields
 from erpsync.domain.messages import Once, Reason, State, Wait
 from erpsync.domain.retry import verdict
 from erpsync.engine.context import Context
+from erpsync.engine.deliver.clocks import waited
 from erpsync.engine.deliver.finishing import Ended, Signal
 from erpsync.engine.routes import Route
 from erpsync.errors import (
@@ -25,7 +29,7 @@ from erpsync.errors import (
 )
 from erpsync.store.cases import Case
 from erpsync.store.claimed import Claimed
-from erpsync.store.connection import moment, ms
+from erpsync.store.connection import ms
 from erpsync.store.outcomes import Outcome
 
 NEVER = 9_999_999_999_999  # milliseconds; only a person moves it on
@@ -87,15 +91,15 @@ def failed(
     receipt: Receipt | None = None,
 ) -> Ended:
     """Where the message goes after ``error``, and what that says of the system."""
-    now = context.now()
+    now, patience = context.now(), context.patience(route.target)
     once = route.writes.once
     judged = verdict(
         error,
         tries=claimed.tries,
         conflicts=claimed.conflicts,
-        age=now - moment(claimed.accepted_at),
+        age=waited(context, claimed, since=claimed.accepted_at, limit=patience.expires),
         once=once,
-        patience=context.patience(route.target),
+        patience=patience,
         rng=context.rng,
     )
     if (

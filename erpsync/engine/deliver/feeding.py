@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from erpsync.domain.messages import Once, State
@@ -20,6 +20,7 @@ from erpsync.engine.deliver.gate import Gate
 from erpsync.engine.deliver.leaving import Asks, Leaving, Planner
 from erpsync.engine.deliver.pace import Pace
 from erpsync.engine.deliver.sending import MARGIN, Sender
+from erpsync.engine.pauses import Pauses
 from erpsync.engine.routes import Route
 from erpsync.store import claims, systems, xrefs
 from erpsync.store.claimed import Claimed, load_claimed
@@ -59,6 +60,7 @@ class Feeder:
         planner: Planner,
         sender: Sender,
         finisher: Finisher,
+        pauses: Pauses,
         *,
         targets: Sequence[str],
         hungry: Callable[[], None],
@@ -69,6 +71,7 @@ class Feeder:
         self._planner = planner
         self._sender = sender
         self._finisher = finisher
+        self._pauses = pauses
         self._hungry = hungry
         self._broke = broke
         self.unread: set[tuple[int, int]] = (
@@ -104,6 +107,15 @@ class Feeder:
         while self._tasks:
             await asyncio.wait(self._tasks)
         await self._finisher.drain()
+
+    def heed_pauses(self) -> None:
+        """Give back what waits here, unsent, for a system or along a flow that a person has paused."""
+        for target in self._targets:
+            if target.name in self._pauses.unsent:
+                target.gate.is_shut = True
+                self._give_back(target)
+            elif self._pauses.flows:
+                self._give_back(target, flows=self._pauses.flows)
 
     def finished(self, batch: Sequence[Ended]) -> None:
         """These are on record; what was in this worker's hands is not any more."""
@@ -143,11 +155,12 @@ class Feeder:
             ]
 
     def _open_routes(self, target: _Target) -> list[Route]:
-        return [route for route in target.routes if (target.target_id, route.flow_id) not in self.unread]
+        flows = [route for route in target.routes if route.flow_id not in self._pauses.flows]
+        return [route for route in flows if (target.target_id, route.flow_id) not in self.unread]
 
     @staticmethod
     def _open(row: SystemRow, now: int) -> bool:
-        return row.state == "up" and row.limited_until <= now and (bool(row.proven) or row.proving_until <= now)
+        return row.outward == "up" and row.limited_until <= now and (bool(row.proven) or row.proving_until <= now)
 
     def _claim(self, db: Connection, due: list[_Target]) -> dict[int, list[int]]:
         context, claimed = self._context, {}
@@ -273,9 +286,14 @@ class Feeder:
         """A try failed: where that leaves the system stopped, down or asking for quiet, nothing more leaves."""
         with self._context.store.read() as db:
             row = systems.system(db, target.target_id)
-        target.gate.is_shut = row.state != "up" or row.limited_until > self._context.now_ms
+        target.gate.is_shut = row.outward != "up" or row.limited_until > self._context.now_ms
         self._pump(target)
 
-    def _give_back(self, target: _Target) -> None:
-        while target.waiting:
-            self._sender.give_back(target.waiting.popleft().claimed)
+    def _give_back(self, target: _Target, *, flows: Collection[int] | None = None) -> None:
+        """All that waits here, or what of it belongs to these flows."""
+        for _ in range(len(target.waiting)):
+            work = target.waiting.popleft()
+            if flows is None or work.claimed.flow_id in flows:
+                self._sender.give_back(work.claimed)
+            else:
+                target.waiting.append(work)

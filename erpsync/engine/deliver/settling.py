@@ -15,6 +15,7 @@ from erpsync.domain.flat import Fields
 from erpsync.domain.messages import Reason, State
 from erpsync.domain.retry import ask_again, backoff, is_overdue
 from erpsync.engine.context import Context
+from erpsync.engine.deliver.clocks import waited
 from erpsync.engine.deliver.ending import NEVER, found_twice, outcome_of
 from erpsync.engine.deliver.finishing import Ended, Finisher, Signal
 from erpsync.engine.routes import Route
@@ -124,8 +125,10 @@ class Settler:
 
     def _again(self, claimed: Claimed, route: Route, outcome: str) -> Outcome:
         """It did not arrive, or not whole: sent again, until its tries or its time have run out."""
-        patience, now = self._context.patience(route.target), self._context.now()
-        if claimed.tries >= patience.tries or now - moment(claimed.accepted_at) >= patience.expires:
+        context = self._context
+        patience, now = context.patience(route.target), context.now()
+        age = waited(context, claimed, since=claimed.accepted_at, limit=patience.expires)
+        if claimed.tries >= patience.tries or age >= patience.expires:
             reason = Reason.EXHAUSTED if claimed.tries >= patience.tries else Reason.EXPIRED
             ended = unknown_outcome(claimed, State.DEAD, reason, str(reason))
             ended.error, ended.error_code = (
@@ -134,7 +137,7 @@ class Settler:
             )
             return ended
         again = unknown_outcome(claimed, State.READY, Reason.NOT_DELIVERED, outcome)
-        again.due_at = ms(now + backoff(claimed.tries, patience, self._context.rng))
+        again.due_at = ms(now + backoff(claimed.tries, patience, context.rng))
         return again
 
     def _is_gone(self, claimed: Claimed, tried: OpenTry) -> Outcome:
@@ -156,7 +159,9 @@ class Settler:
         outcome.due_at = ms(context.now() + wait)
         outcome.unknown_since = claimed.unknown_since or tried.begun_at
         outcome.error = signal.text or "not found, too early to believe"
-        if is_overdue(moment(outcome.unknown_since), now=context.now(), unknown_after=system.retry.unknown_after):
+        since, most = outcome.unknown_since, system.retry.unknown_after
+        open_for = waited(context, claimed, since=since, limit=most)
+        if is_overdue(moment(since), now=moment(since) + open_for, unknown_after=most):
             outcome.cases = [self._case(claimed, tried, f"asked {tried.asked_times} times: {outcome.error}")]
         return Ended(outcome, signal)
 

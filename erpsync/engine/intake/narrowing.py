@@ -13,7 +13,7 @@ from erpsync.engine.intake.apply import apply
 from erpsync.engine.intake.incoming import receive
 from erpsync.engine.intake.reading import PullReport
 from erpsync.errors import CallError
-from erpsync.store import xrefs
+from erpsync.store import systems, xrefs
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,9 @@ class Narrow:
 
 async def pull_some(context: Context, report: PullReport, narrow: Narrow) -> PullReport:
     """Read what ``narrow`` admits and put it into the books; errors end up in the report."""
+    if _is_paused(context, report.system):
+        report.skipped = "paused"
+        return report
     try:
         async for tolds, read_at in _pages(context, report.system, report.kind, narrow):
             batch = receive(tolds, read_at=read_at)
@@ -48,9 +51,17 @@ async def pull_some(context: Context, report: PullReport, narrow: Narrow) -> Pul
                     )
                 )
                 report.add(applied, len(meant))
+            if _is_paused(context, report.system):
+                report.skipped = "paused"
+                break
     except CallError as error:
         report.error = error
     return report
+
+
+def _is_paused(context: Context, system: str) -> bool:
+    with context.store.read() as db:
+        return systems.system(db, context.routes.names.systems[system]).inward == "paused"
 
 
 async def _pages(

@@ -15,6 +15,7 @@ from erpsync.engine.deliver.finishing import Signal, note_signals
 from erpsync.engine.intake.apply import Applied, PullLost, apply
 from erpsync.engine.intake.incoming import Incoming, receive
 from erpsync.engine.intake.removals import conclude_removals
+from erpsync.engine.pauses import Pauses
 from erpsync.errors import AccessDenied, CallError, RetryLater
 from erpsync.store import cases, cursors, systems
 from erpsync.store.cases import Case
@@ -51,12 +52,16 @@ class PullReport:
 class Puller:
     """Pulls one kind from one system at a time; safe beside other workers."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, pauses: Pauses | None = None) -> None:
+        """``pauses``: what is paused, as somebody else looks it up; None: only what is so when a pull begins."""
         self._context = context
+        self._pauses = pauses or Pauses()
 
     def is_due(self, db: Connection, system: str, kind: str, flow: Flow) -> bool:
-        """Whether it is time to read this, and nobody does. A due time further off than one period is a turned clock's."""
+        """Whether it is time to read this, and nobody does, or may not. A due time beyond one period is a turned clock's."""
         context, now = self._context, self._context.now_ms
+        if system in self._pauses.unread:
+            return False
         state = cursors.state(db, context.routes.company_id, context.routes.names.systems[system], kind)
         if state is None:
             return True
@@ -86,7 +91,7 @@ class Puller:
             report.skipped = why
             return report
         try:
-            await self._read(pull, system, kind, report)
+            read_through = await self._read(pull, system, kind, report)
         except CallError as error:
             report.error = error
             await context.store.writer.run(lambda db: self._failed(db, pull, system, flow, report.error))
@@ -98,6 +103,10 @@ class Puller:
             )
             await context.store.writer.run(lambda db: self._failed(db, pull, system, flow, report.error))
         else:
+            if not read_through:
+                report.skipped = "paused"
+                await context.store.writer.run(lambda db: cursors.give_back(db, pull))
+                return report
             scanned = pull.full or not self._reads(system, kind).changes
             await context.store.writer.run(
                 lambda db: self._done(db, pull, system, flow, scanned=scanned, all_named=not report.nameless)
@@ -123,8 +132,8 @@ class Puller:
         company_id = context.routes.company_id
         cursors.ensure(db, company_id, system_id, kind, full_due_at=now + _ms(flow.full_every))
         row = systems.system(db, system_id)
-        if row.state != "up":
-            return None, row.state
+        if row.inward != "up":
+            return None, row.inward
         if row.limited_until > now:
             return None, "limited"
         until = now + self._lease_ms(context.system_named(system_id))
@@ -139,7 +148,8 @@ class Puller:
             return None, "not due, or read by another worker"
         return pull, ""
 
-    async def _read(self, pull: Pull, system: str, kind: str, report: PullReport) -> None:
+    async def _read(self, pull: Pull, system: str, kind: str, report: PullReport) -> bool:
+        """Read page by page; False when a person has paused the system meanwhile."""
         adapter, reads = self._context.adapter(system), self._reads(system, kind)
         scan = self._is_scan(pull, reads)
         seen: set[int] = set()
@@ -152,11 +162,14 @@ class Puller:
             report.total = page.total
             began_at = min(began_at, ms(page.read_at))
             whole = await self._page(pull, system, page, report, seen, numbers, scan=scan) and whole
+            if system in self._pauses.unread:
+                return False
         if scan and whole:
             applied = await self._context.store.writer.run(
                 lambda db: conclude_removals(db, self._context, system, kind, seen, numbers, began_at=began_at)
             )
             report.add(applied, 0)
+        return True
 
     async def _page(
         self,

@@ -1,17 +1,21 @@
-"""Systems: asking whether one is up, bringing it back after an outage, resuming one that was stopped."""
+"""Systems: asking whether one is up, bringing it back after an outage, pausing one, resuming one that was stopped or paused."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from erpsync.adapters.protocol import Health
 from erpsync.engine.context import Bench, Context
 from erpsync.engine.deliver.finishing import deny
 from erpsync.errors import AccessDenied, CallError, NotFound, SystemDown
-from erpsync.store import audit, cases, messages, systems
-from erpsync.store.connection import Connection, moment
+from erpsync.store import audit, cases, claims, messages, systems
+from erpsync.store.connection import Connection, moment, ms
+from erpsync.store.names import Names
+from erpsync.store.store import Store
+from erpsync.store.systems import SystemRow
 
 
 @dataclass(frozen=True)
@@ -20,11 +24,12 @@ class ProbeResult:
 
     system: str
     ok: bool
-    seconds: float
+    seconds: float | None
     text: str
     waiting: int
     denied: bool = False
     state: str = "up"
+    pause: str = ""
 
 
 async def ask(context: Context, name: str) -> Health:
@@ -70,14 +75,14 @@ async def probe_system(context: Context, name: str) -> ProbeResult:
     offset = health.clock_offset
     offset_ms = int(offset.total_seconds() * 1000) if offset is not None else None
 
-    def back(db: Connection) -> tuple[int, str]:
+    def back(db: Connection) -> tuple[int, SystemRow]:
         now = context.now_ms
         if systems.note_probe(db, system_id, now=now, ok=True, offset=offset_ms):
             context.decided(db, "breaker.close", name, now=now, reason="a probe was answered")
-        return messages.waiting_for(db, context.routes.company_id, system_id), systems.system(db, system_id).state
+        return messages.waiting_for(db, context.routes.company_id, system_id), systems.system(db, system_id)
 
-    waiting, state = await context.store.writer.run(back)
-    return ProbeResult(name, True, health.seconds, health.text, waiting, state=state)
+    waiting, row = await context.store.writer.run(back)
+    return ProbeResult(name, True, health.seconds, health.text, waiting, state=row.state, pause=row.pause)
 
 
 async def probe_due(context: Context) -> int:
@@ -148,6 +153,78 @@ def resume(bench: Bench, name: str, *, actor: str, reason: str, command: str) ->
         return Resumed(name, before, messages.waiting_for(db, company_id, system_id), number)
 
     return context.store.writer.call(act)
+
+
+@dataclass(frozen=True)
+class Paused:
+    """A system paused, or let go on: how it stood before and after. ``act``: None where it stood so already.
+
+    ``in_hand``: messages that workers had claimed for it; ``waiting``: all that wait for it,
+    those included; when it was let go on, those that can go.
+    """
+
+    before: SystemRow
+    after: SystemRow
+    in_hand: int
+    waiting: int
+    act: int | None
+
+
+def pause(
+    store: Store, names: Names, system: str, *, what: str, now: datetime, actor: str, reason: str, command: str
+) -> Paused:
+    """Read nothing from a system (``what``: in), send nothing to it (out), or both; what was paused already stays so.
+
+    Every worker obeys within a second: calls in flight come to their end, nothing new begins. The breaker is left as it is.
+    """
+
+    def act(db: Connection) -> Paused:
+        before = systems.system(db, names.systems[system])
+        systems.pause(db, before, what, now=ms(now), by=actor, reason=reason)
+        return _paused(db, names, before, "system.pause", now=now, actor=actor, reason=reason, command=command)
+
+    return store.writer.call(act)
+
+
+def lift(store: Store, names: Names, system: str, *, now: datetime, actor: str, reason: str, command: str) -> Paused:
+    """Nothing of a system is paused any more; one that was down or stopped still is."""
+
+    def act(db: Connection) -> Paused:
+        before = systems.system(db, names.systems[system])
+        systems.lift(db, before.system_id, now=ms(now))
+        return _paused(db, names, before, "system.resume", now=now, actor=actor, reason=reason, command=command)
+
+    return store.writer.call(act)
+
+
+def _paused(
+    db: Connection, names: Names, before: SystemRow, what: str, *, now: datetime, actor: str, reason: str, command: str
+) -> Paused:
+    """How it stands now, with the act on record where that is otherwise than before."""
+    after, number = systems.system(db, before.system_id), None
+    if after.pause != before.pause:
+        number = audit.append(
+            db,
+            chain="main",
+            company_id=names.company_id,
+            at=now,
+            actor=actor,
+            what=what,
+            subject=before.name,
+            reason=reason,
+            command=command,
+            before=_as_json(before),
+            after=_as_json(after),
+        )
+    in_hand = claims.leased(db, before.system_id, now=ms(now))
+    stays = after.outward == "paused"
+    waiting = messages.waiting_for(db, names.company_id, before.system_id, paused_too=stays)
+    return Paused(before, after, in_hand, waiting, number)
+
+
+def _as_json(row: SystemRow) -> bytes:
+    told = {"pause": row.pause or None, "by": row.paused_by, "since": row.paused_at, "state": row.state}
+    return json.dumps(told).encode()
 
 
 def _ms(span: timedelta) -> int:

@@ -9,50 +9,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from enum import StrEnum
 
 from erpsync.store.connection import Connection, moment
+from erpsync.store.reading.cause import Cause, Code, Document, money, summed
 from erpsync.store.reading.exceptions import OpenOnes, open_by_kind
 from erpsync.store.reading.line import documents_behind
 from erpsync.store.reading.messages import counts_by_state
+from erpsync.store.reading.paused import paused_flows, waiting_documents
 from erpsync.store.reading.selecting import company_id
 from erpsync.store.reading.systems import SystemStanding, outcomes_of_last_hour, standings, workers_alive
-from erpsync.store.schema import DUE, LATE
 
 LOOKED_AT = 2_000
 _TOLD_ELSEWHERE = ("outcome_unknown", "access_denied")  # their messages and systems are causes of their own
-
-
-class Code(StrEnum):
-    """What kind of cause it is."""
-
-    SYSTEM_DOWN = "system_down"
-    SYSTEM_STOPPED = "system_stopped"
-    DEAD = "dead_letters"
-    UNKNOWN = "outcome_unknown"
-    HELD = "held"
-    EXCEPTIONS = "exceptions"
-
-
-@dataclass(frozen=True)
-class Cause:
-    """One reason why something is stuck. ``messages`` are those it stops by itself, ``behind`` those in their line.
-
-    ``first_id`` and ``first_key`` name the one with most money (an exception's for exceptions), ``error`` what it met.
-    """
-
-    code: Code
-    system: str | None
-    since: datetime | None
-    messages: int
-    behind: int
-    behind_more: bool
-    stakes: tuple[tuple[str, int], ...]
-    first_id: int | None = None
-    first_key: str = ""
-    error: str = ""
-    kinds: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,16 +40,14 @@ class Status:
     workers: int
 
 
-_Document = tuple[int, str, int]  # record id, currency, stake
-
-
 def status(db: Connection, company: str, *, now_ms: int, names: Iterable[str] | None = None) -> Status:
     """How everything stands now."""
     own = company_id(db, company)
     systems = standings(db, company, now_ms=now_ms, names=names)
-    found: list[tuple[Cause, list[_Document] | None]] = []
+    found: list[tuple[Cause, list[Document] | None]] = []
     for system in systems:
         found += _of_system(db, own, system)
+    found += paused_flows(db, own, most=LOOKED_AT)
     open_ones = open_by_kind(db, company, now_ms=now_ms)
     found += _of_exceptions(db, own, open_ones, now_ms=now_ms)
     found.sort(
@@ -90,7 +56,7 @@ def status(db: Connection, company: str, *, now_ms: int, names: Iterable[str] | 
     stakes, documents, twice, twice_stakes = _once([documents for _, documents in found])
     exact = all(documents is not None for _, documents in found)
     if not exact:
-        stakes = _summed((currency, stake) for cause, _ in found for currency, stake in cause.stakes)
+        stakes = summed((currency, stake) for cause, _ in found for currency, stake in cause.stakes)
     return Status(
         systems=tuple(systems),
         causes=tuple(cause for cause, _ in found),
@@ -106,14 +72,10 @@ def status(db: Connection, company: str, *, now_ms: int, names: Iterable[str] | 
     )
 
 
-def _of_system(db: Connection, company: int, system: SystemStanding) -> list[tuple[Cause, list[_Document] | None]]:
-    found: list[tuple[Cause, list[_Document] | None]] = []
-    if system.state in ("down", "stopped"):
-        code = Code.SYSTEM_DOWN if system.state == "down" else Code.SYSTEM_STOPPED
-        documents = _waiting_at(db, company, system.system_id) if system.due <= LOOKED_AT else None
-        sums = _sums(documents, system, ("ready", "leased"))
-        cause = Cause(code, system.name, system.since, system.due, 0, False, sums, error=system.last_error or "")
-        found.append((cause, documents))
+def _of_system(db: Connection, company: int, system: SystemStanding) -> list[tuple[Cause, list[Document] | None]]:
+    found: list[tuple[Cause, list[Document] | None]] = []
+    if (system.is_unsent and system.due) or (system.state in ("down", "stopped") and not system.is_unsent):
+        found.append(_still(db, company, system))
     if dead := system.counts.get("dead", 0):
         found.append(_dead(db, company, system, dead))
     if unknown := system.counts.get("unknown", 0):
@@ -123,17 +85,18 @@ def _of_system(db: Connection, company: int, system: SystemStanding) -> list[tup
     return found
 
 
-def _waiting_at(db: Connection, company: int, system_id: int) -> list[_Document]:
-    of_target = "SELECT m.* FROM flows f CROSS JOIN messages m ON m.flow_id = f.flow_id AND m.target_id = ?1"
-    rows = db.execute(
-        f"SELECT record_id, currency, max(stake) FROM ({of_target} WHERE is_head = 1 AND state {DUE} "
-        f"UNION ALL {of_target} WHERE is_head = 0 AND {LATE}) WHERE company_id = ?2 GROUP BY record_id, currency",
-        (system_id, company),
-    )
-    return [(int(record), str(currency), int(stake)) for record, currency, stake in rows]
+def _still(db: Connection, company: int, system: SystemStanding) -> tuple[Cause, list[Document] | None]:
+    """Nothing goes there: a person has paused it, else it is down or does not let us in."""
+    documents = waiting_documents(db, company, system.system_id) if system.due <= LOOKED_AT else None
+    code = Code.SYSTEM_DOWN if system.state == "down" else Code.SYSTEM_STOPPED
+    since, by, error = system.since, "", system.last_error or ""
+    if system.is_unsent:
+        code, since, by, error = Code.SYSTEM_PAUSED, system.shown_since, system.paused_by or "", system.pause_reason
+    sums = _sums(documents, system, ("ready", "leased"))
+    return Cause(code, system.name, since, system.due, 0, False, sums, error=error, by=by), documents
 
 
-def _dead(db: Connection, company: int, system: SystemStanding, dead: int) -> tuple[Cause, list[_Document] | None]:
+def _dead(db: Connection, company: int, system: SystemStanding, dead: int) -> tuple[Cause, list[Document] | None]:
     rows = db.execute(
         "SELECT m.message_id, m.record_id, m.currency, m.stake, m.state_at, m.error FROM messages m "
         f"WHERE m.state = 'dead' AND m.target_id = ? AND m.company_id = ? ORDER BY m.stake DESC LIMIT {LOOKED_AT}"
@@ -163,9 +126,7 @@ def _dead(db: Connection, company: int, system: SystemStanding, dead: int) -> tu
     return cause, documents
 
 
-def _unknown(
-    db: Connection, company: int, system: SystemStanding, unknown: int
-) -> tuple[Cause, list[_Document] | None]:
+def _unknown(db: Connection, company: int, system: SystemStanding, unknown: int) -> tuple[Cause, list[Document] | None]:
     rows = db.execute(
         "SELECT m.message_id, m.record_id, m.currency, m.stake, COALESCE(m.unknown_since, m.state_at), m.error FROM messages m "
         "WHERE m.is_head = 1 AND m.state = 'unknown' AND m.target_id = ? AND m.company_id = ? "
@@ -194,7 +155,7 @@ def _unknown(
 
 def _held_for_a_person(
     db: Connection, company: int, system: SystemStanding
-) -> tuple[Cause, list[_Document] | None] | None:
+) -> tuple[Cause, list[Document] | None] | None:
     """What waits until somebody decides: held for a person, a removal, or with a discarded head."""
     rows = db.execute(
         "SELECT m.message_id, m.record_id, m.currency, m.stake, w.since FROM waits w CROSS JOIN messages m ON m.message_id = w.message_id "
@@ -222,7 +183,7 @@ def _held_for_a_person(
 
 def _of_exceptions(
     db: Connection, company: int, open_ones: Sequence[OpenOnes], *, now_ms: int
-) -> list[tuple[Cause, list[_Document] | None]]:
+) -> list[tuple[Cause, list[Document] | None]]:
     shown = [ones for ones in open_ones if ones.kind not in _TOLD_ELSEWHERE]
     if not shown:
         return []
@@ -241,7 +202,7 @@ def _of_exceptions(
         count,
         0,
         False,
-        _money(documents) if documents is not None else _summed(pair for ones in shown for pair in ones.stakes),
+        money(documents) if documents is not None else summed(pair for ones in shown for pair in ones.stakes),
         first_id=int(rows[0][0]) if rows else None,
         first_key=str(rows[0][4]) if rows else "",
         error=str(rows[0][5]) if rows else "",
@@ -256,31 +217,15 @@ def _key_of(db: Connection, record_id: int) -> str:
 
 
 def _sums(
-    documents: list[_Document] | None, system: SystemStanding, states: Sequence[str]
+    documents: list[Document] | None, system: SystemStanding, states: Sequence[str]
 ) -> tuple[tuple[str, int], ...]:
     if documents is not None:
-        return _money(documents)
-    return _summed(pair for state in states for pair in system.stakes.get(state, ()))
-
-
-def _money(documents: Iterable[_Document]) -> tuple[tuple[str, int], ...]:
-    """The sums by currency, each document once."""
-    most: dict[tuple[int, str], int] = {}
-    for record, currency, stake in documents:
-        most[record, currency] = max(stake, most.get((record, currency), 0))
-    return _summed((currency, stake) for (_, currency), stake in most.items())
-
-
-def _summed(pairs: Iterable[tuple[str, int]]) -> tuple[tuple[str, int], ...]:
-    sums: dict[str, int] = {}
-    for currency, stake in pairs:
-        if stake:
-            sums[currency] = sums.get(currency, 0) + stake
-    return tuple(sorted(sums.items(), key=lambda pair: (-pair[1], pair[0])))
+        return money(documents)
+    return summed(pair for state in states for pair in system.stakes.get(state, ()))
 
 
 def _once(
-    sets: Sequence[list[_Document] | None],
+    sets: Sequence[list[Document] | None],
 ) -> tuple[tuple[tuple[str, int], ...], int, int, tuple[tuple[str, int], ...]]:
     """Sums with each document once, how many documents have money, how many have several causes, and how much that is."""
     most: dict[tuple[int, str], int] = {}
@@ -293,8 +238,8 @@ def _once(
     with_money = {key: stake for key, stake in most.items() if stake}
     several = {key: stake for key, stake in with_money.items() if causes[key] > 1}
     return (
-        _summed((currency, stake) for (_, currency), stake in with_money.items()),
+        summed((currency, stake) for (_, currency), stake in with_money.items()),
         len({record for record, _ in with_money}),
         len(several),
-        _summed((currency, stake) for (_, currency), stake in several.items()),
+        summed((currency, stake) for (_, currency), stake in several.items()),
     )

@@ -20,6 +20,8 @@ Sums = tuple[tuple[str, int], ...]
 class SystemStanding:
     """One system. ``counts`` and ``stakes`` are of the messages to it, by state; ``oldest_due`` when the oldest due one came.
 
+    ``state`` is what was found: up, down or stopped. ``pause`` is what a person has paused: in, out, both, or nothing.
+
     ``p95`` is the bound that 19 of 20 timed calls of the last hour stayed within, in seconds as text; empty: longer than
     all bounds; None: there were none. ``per_second`` is how many were timed in the last whole minute.
     """
@@ -36,6 +38,10 @@ class SystemStanding:
     probe_at: datetime | None
     limited_until: datetime | None
     stopped_by: str | None
+    pause: str = ""
+    paused_at: datetime | None = None
+    paused_by: str | None = None
+    pause_reason: str = ""
     counts: dict[str, int] = field(default_factory=dict)
     stakes: dict[str, Sums] = field(default_factory=dict)
     oldest_due: datetime | None = None
@@ -49,8 +55,20 @@ class SystemStanding:
 
     @property
     def shown_state(self) -> str:
-        """up, limited, down, stopped or paused."""
+        """up, limited, down, stopped or paused; where reading alone is paused, down and stopped come first."""
+        if self.is_unsent or (self.pause and self.state == "up"):
+            return "paused"
         return "limited" if self.state == "up" and self.limited_until else self.state
+
+    @property
+    def shown_since(self) -> datetime:
+        """Since when it is what is shown."""
+        return self.paused_at if self.shown_state == "paused" and self.paused_at is not None else self.since
+
+    @property
+    def is_unsent(self) -> bool:
+        """Whether a person lets nothing go to it."""
+        return self.pause in ("out", "both")
 
 
 def standings(db: Connection, company: str, *, now_ms: int, names: Iterable[str] | None = None) -> list[SystemStanding]:
@@ -77,6 +95,10 @@ def standings(db: Connection, company: str, *, now_ms: int, names: Iterable[str]
                 probe_at=moment_or_none(row.probe_at),
                 limited_until=moment(row.limited_until) if row.limited_until > now_ms else None,
                 stopped_by=row.stopped_by,
+                pause=row.pause,
+                paused_at=moment_or_none(row.paused_at),
+                paused_by=row.paused_by,
+                pause_reason=row.pause_reason,
                 counts=counts.get(row.system_id, {}),
                 stakes=stakes.get(row.system_id, {}),
                 oldest_due=_oldest_due(db, row.system_id, flows),
@@ -110,15 +132,18 @@ def _oldest_due(db: Connection, system_id: int, flows: list[int]) -> datetime | 
     buried worker are due at 0.
     """
     found = [db.execute("SELECT min(accepted_at) FROM messages WHERE state = 'leased' AND target_id = ?", (system_id,))]
-    for flow_id in flows:
-        for condition, order in ((f"is_head = 1 AND state {DUE} AND due_at > 0", "due_at"), (LATE, "message_id")):
-            found.append(
-                db.execute(
-                    f"SELECT accepted_at FROM messages WHERE {condition} AND target_id = ? AND flow_id = ? ORDER BY {order} LIMIT 1",
-                    (system_id, flow_id),
-                )
-            )
-    return moment_or_none(min((row[0] for rows in found for row in rows if row[0] is not None), default=None))
+    oldest = [row[0] for rows in found for row in rows if row[0] is not None]
+    oldest += [at for flow_id in flows for at in oldest_ready(db, system_id, flow_id)]
+    return moment_or_none(min(oldest, default=None))
+
+
+def oldest_ready(db: Connection, system_id: int, flow_id: int) -> list[int]:
+    """When those came (milliseconds) of which one is the oldest that waits for a system along a flow; none: nothing waits."""
+    found = []
+    for condition, order in ((f"is_head = 1 AND state {DUE} AND due_at > 0", "due_at"), (LATE, "message_id")):
+        sql = f"SELECT accepted_at FROM messages WHERE {condition} AND target_id = ? AND flow_id = ? ORDER BY {order} LIMIT 1"
+        found += [int(row[0]) for row in db.execute(sql, (system_id, flow_id))]
+    return found
 
 
 def _p95(db: Connection, company: int, system_id: int, *, now_ms: int) -> str | None:
