@@ -60,7 +60,7 @@ def test_what_is_released_is_ready_and_due_now(erpsync: Run) -> None:
 @pytest.mark.parametrize(
     ("words", "error", "hint"),
     [
-        (("hold", "{customer}"), "{customer} is dead, not ready", "it does not go by itself; to give it up: erpsync dlq discard {customer}"),
+        (("hold", "{customer}"), "{customer} is dead, not ready", "it does not go by itself; to give it up: erpsync dlq discard"),
         (("skip", "{customer}"), "{customer} is dead, not ready or held", "to give it up: erpsync dlq discard {customer}"),
         (("release", "{customer}"), "{customer} is dead, not held", "to send it again: erpsync replay {customer}"),
         (("hold", "{lost}"), "{lost} is unknown, not ready", "say first what became of it: erpsync messages settle {lost}"),

@@ -47,7 +47,7 @@ def release(bench: Bench, ids: Sequence[int], *, actor: str, reason: str, comman
         rest = holding.answer(hand.db, standing, hand.tally, now=hand.now, because=Reason.RELEASED)
         if rest:
             done.stays.append((message_id, ", ".join(on or because for because, on in rest)))
-        done.closed += _close(hand, message_id, all_of_it=not rest)
+        done.closed += _close(hand, message_id)
         return ""
 
     return act(bench, ids, "message.release", one, actor=actor, reason=reason, command=command)
@@ -64,9 +64,8 @@ def refused(hand: Hand, standing: Standing, what: by_hand.Act) -> str:
     return refusal.why if refusal else ""
 
 
-def _close(hand: Hand, message_id: int, *, all_of_it: bool) -> list[int]:
-    if all_of_it:
-        return hand.heal(message_id, "released")
+def _close(hand: Hand, message_id: int) -> list[int]:
+    """Close what asked a person; what is open about a missing parent heals when that is there."""
     how, company_id = f"released by {hand.actor}", hand.tally.company_id
     return [
         number

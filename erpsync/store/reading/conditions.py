@@ -116,8 +116,6 @@ def _keyed(text: str, selection: Selection, known: Field, values: list[object]) 
     known_kind = kind_or_none(kind)
     kind = known_kind.name if known_kind else kind
     places = {"record": (company if slash else selection.company, kind, number), "kind": (kind,), "number": (number,)}
-    if slash and company != selection.company:
-        return "0"
     parts = _PLACE.split(known.exact)
     for name in parts[1::2]:
         values.extend(places[name])
