@@ -40,7 +40,7 @@ def pause(db: Connection, flow_id: int, *, now: int, by: str, reason: str) -> bo
         == 1
     )
     if changed:
-        standstills.begin(db, flow_id=flow_id, now=now)
+        standstills.begin(db, "pause", flow_id=flow_id, now=now)
     return changed
 
 
@@ -55,5 +55,5 @@ def resume(db: Connection, flow_id: int, *, now: int) -> bool:
         == 1
     )
     if changed:
-        standstills.end(db, flow_id=flow_id, now=now)
+        standstills.end(db, "pause", flow_id=flow_id, now=now)
     return changed

@@ -57,13 +57,14 @@ _NAMES: tuple[str, ...] = (
         paused_by TEXT,
         pause_reason TEXT NOT NULL DEFAULT ''
     ) STRICT""",
-    # When nothing went to a system, or along a flow, because a person had paused it; the other one is 0.
+    # When nothing went to a system, or along a flow (the other one is 0): a person had paused it, or it was down or stopped.
     """CREATE TABLE standstills (
         system_id INTEGER NOT NULL,
         flow_id INTEGER NOT NULL,
+        why TEXT NOT NULL CHECK (why IN ('pause', 'breaker')),
         began_at INTEGER NOT NULL,
         ended_at INTEGER,
-        PRIMARY KEY (system_id, flow_id, began_at)
+        PRIMARY KEY (system_id, flow_id, why, began_at)
     ) STRICT, WITHOUT ROWID""",
 )
 

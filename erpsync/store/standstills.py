@@ -1,22 +1,30 @@
-"""When nothing went to a system, or along a flow, because a person had paused it. Clocks of messages stand still meanwhile."""
+"""When nothing went to a system, or along a flow: a person had paused it, or its breaker was open. Clocks stand still meanwhile.
+
+One rule: each reason has spans of its own; where they overlap, the time counts once.
+"""
 
 from __future__ import annotations
 
+from typing import Literal
+
 from erpsync.store.connection import Connection
 
+Why = Literal["pause", "breaker"]
 
-def begin(db: Connection, *, system_id: int = 0, flow_id: int = 0, now: int) -> None:
+
+def begin(db: Connection, why: Why, *, system_id: int = 0, flow_id: int = 0, now: int) -> None:
     """From now on (milliseconds) nothing goes there."""
     db.execute(
-        "INSERT OR REPLACE INTO standstills (system_id, flow_id, began_at) VALUES (?, ?, ?)", (system_id, flow_id, now)
+        "INSERT OR REPLACE INTO standstills (system_id, flow_id, why, began_at) VALUES (?, ?, ?, ?)",
+        (system_id, flow_id, why, now),
     )
 
 
-def end(db: Connection, *, system_id: int = 0, flow_id: int = 0, now: int) -> None:
-    """It goes on."""
+def end(db: Connection, why: Why, *, system_id: int = 0, flow_id: int = 0, now: int) -> None:
+    """That is no reason any more."""
     db.execute(
-        "UPDATE standstills SET ended_at = ? WHERE system_id = ? AND flow_id = ? AND ended_at IS NULL",
-        (now, system_id, flow_id),
+        "UPDATE standstills SET ended_at = ? WHERE system_id = ? AND flow_id = ? AND why = ? AND ended_at IS NULL",
+        (now, system_id, flow_id, why),
     )
 
 

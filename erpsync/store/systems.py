@@ -118,6 +118,8 @@ def note_success(db: Connection, system_id: int, *, now: int, most: int, n: int 
         "since = CASE WHEN state = 'down' THEN ? ELSE since END WHERE system_id = ?",
         (now, min(most, max(1, row.ramp) * (2 if n else 1)), now, system_id),
     )
+    if was_down:
+        standstills.end(db, "breaker", system_id=system_id, now=now)
     return was_down
 
 
@@ -153,6 +155,7 @@ def note_failure(
             "UPDATE systems SET state = 'down', since = ?, proven = 0, ramp = 1, probes = 0, probe_at = ? WHERE system_id = ?",
             (now, now + probe_ms, system_id),
         )
+        standstills.begin(db, "breaker", system_id=system_id, now=now)
     return opens
 
 
@@ -190,6 +193,7 @@ def note_probe(
         "proven = 0, proving_until = 0 WHERE system_id = ?",
         (now, system_id),
     )
+    standstills.end(db, "breaker", system_id=system_id, now=now)
     return True
 
 
@@ -200,7 +204,7 @@ def limit_until(db: Connection, system_id: int, *, until: int) -> None:
 
 def stop(db: Connection, system_id: int, *, now: int, code: str, text: str, by: str) -> bool:
     """Nothing more is tried there until a person resumes it; True when it was not stopped yet."""
-    return (
+    stops = (
         db.execute(
             "UPDATE systems SET state = 'stopped', since = ?, proven = 0, proving_until = 0, ramp = 1, last_error = ?, "
             "last_error_code = ?, last_error_at = ?, stopped_by = ? WHERE system_id = ? AND state <> 'stopped'",
@@ -208,6 +212,9 @@ def stop(db: Connection, system_id: int, *, now: int, code: str, text: str, by: 
         ).rowcount
         == 1
     )
+    if stops:
+        standstills.begin(db, "breaker", system_id=system_id, now=now)
+    return stops
 
 
 def resume(db: Connection, system_id: int, *, now: int) -> str:
@@ -219,6 +226,7 @@ def resume(db: Connection, system_id: int, *, now: int) -> str:
             "probes = 0, first_failure_at = NULL, limited_until = 0, stopped_by = NULL WHERE system_id = ?",
             (now, system_id),
         )
+        standstills.end(db, "breaker", system_id=system_id, now=now)
     return before
 
 
@@ -246,7 +254,7 @@ def pause(db: Connection, row: SystemRow, what: str, *, now: int, by: str, reaso
             (paused, now, by, reason, row.system_id),
         )
         if row.outward != "paused" and paused in _OUT:
-            standstills.begin(db, system_id=row.system_id, now=now)
+            standstills.begin(db, "pause", system_id=row.system_id, now=now)
     return paused
 
 
@@ -256,7 +264,7 @@ def lift(db: Connection, system_id: int, *, now: int) -> None:
         "UPDATE systems SET pause = '', paused_at = NULL, paused_by = NULL, pause_reason = '' WHERE system_id = ?",
         (system_id,),
     )
-    standstills.end(db, system_id=system_id, now=now)
+    standstills.end(db, "pause", system_id=system_id, now=now)
 
 
 def _parts(paused: str) -> tuple[str, ...]:

@@ -17,7 +17,9 @@ from erpsync.engine.intake.reading import Puller
 from erpsync.engine.pauses import Pauses
 from erpsync.engine.upkeep import flows, systems
 from erpsync.engine.upkeep.systems import probe, probe_due, resume
-from erpsync.errors import RetryLater, SystemDown
+from erpsync.errors import AccessDenied, RetryLater, SystemDown
+from erpsync.store import systems as store_systems
+from erpsync.store.connection import ms
 
 SLOW = Retry(first=timedelta(minutes=1), longest=timedelta(minutes=1), tries=9, expires=timedelta(days=3))
 DOWN = SystemDown("connection refused", code="connect")
@@ -375,6 +377,33 @@ def test_the_time_limit_of_a_message_stands_still_meanwhile(make_books, paused):
     wms.answers.append(Answer(RetryLater("busy", code="busy")))
     books.run(once=True)
     assert states(books) == ["dead"], "time outside of the pause counts"
+
+
+@pytest.mark.parametrize("ended_by", ["the system itself", "a probe", "a person"])
+def test_the_time_limit_of_a_message_stands_still_in_an_outage(make_books, ended_by):
+    books = make_books(kinds=("item",), retry=SLOW, breaker=Breaker(failures=1, probe=timedelta(seconds=5)))
+    wms = books.systems["wms"]
+    item(books)
+    wms.answers.append(Answer(AccessDenied("wrong password", code="401") if ended_by == "a person" else DOWN))
+    wms.probe_error = DOWN
+    books.sync(seconds=0.25)
+    assert system(books, "state") == ("stopped" if ended_by == "a person" else "down")
+    books.clock.turn(days=4)
+    wms.answers.append(Answer(RetryLater("busy", code="busy")))
+    if ended_by == "a person":
+        resume(books, "wms", **WHO)
+    elif ended_by == "a probe":
+        wms.probe_error = None
+    else:
+        wms_id = books.context().routes.names.systems["wms"]
+        books.store.writer.call(lambda db: store_systems.note_success(db, wms_id, now=ms(books.clock()), most=4))
+    books.run(once=True)
+    books.run(once=True)
+    assert states(books) == ["ready"], "its three days have hardly begun"
+    books.clock.turn(days=4)
+    wms.answers.append(Answer(RetryLater("busy", code="busy")))
+    books.run(once=True)
+    assert states(books) == ["dead"], "time after the outage counts"
 
 
 @pytest.mark.parametrize("paused", [True, False])

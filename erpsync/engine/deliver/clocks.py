@@ -1,4 +1,4 @@
-"""How long something has waited. Time in which a person had paused its system or its flow does not count."""
+"""How long something has waited. Time in which nothing could go does not count: paused by a person, or its system down."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from erpsync.store.connection import moment
 
 
 def waited(context: Context, claimed: Claimed, *, since: int, limit: timedelta) -> timedelta:
-    """How long a message has waited since a moment (milliseconds); where that is less than ``limit`` anyway, pauses and all."""
+    """How long a message has waited since a moment (milliseconds); where that is less than ``limit`` anyway, all of it."""
     now = context.now()
     passed = now - moment(since)
     if passed < limit:
