@@ -87,6 +87,8 @@ ACTS = {
     "systems resume",
     "workers stop",
     "store migrate",
+    "store backup",
+    "store prune",
     "sim up",
     "sim down",
     "sim fault",
