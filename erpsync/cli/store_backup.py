@@ -106,7 +106,8 @@ def _say(bench: Workbench, copy: Copy) -> None:
         f"size          {size(copy.size)}",
         f"holds         {plural(copy.events, 'event')}, {plural(copy.messages, 'message')}, {count(copy.unfinished)} of them unfinished",
     )
-    away = f"{safe(store.name)}, {safe(store.name)}-wal and -shm"
-    restore = f"stop every erpsync process, move {away} away, {command_line('cp', str(copy.file), str(store))}, erpsync store verify"
-    say(*wrapped(restore, room=room(), first="to restore    ", then=" " * 14, whole_words=True))
+    name = safe(store.name)
+    first = f"stop every erpsync process, move {name}, {name}-wal and {name}-shm away, then"
+    say(*wrapped(first, room=room(), first="to restore    ", then=" " * 14))
+    say(f"{'':14}{command_line('cp', str(copy.file), str(store))}", f"{'':14}erpsync store verify")
     say("next: erpsync store info")

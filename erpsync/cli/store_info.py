@@ -33,6 +33,7 @@ def info(ctx: typer.Context, *, output: AnswerFormat = Answer.TABLE) -> None:
         return
     for label, text in _rows(bench, facts, clock(bench)):
         say(*wrapped(text, room=room(), first=f"{label:<{_LABEL}}", then=" " * _LABEL, whole_words=False))
+    say(*_together([f"{safe(name)} {number:,}" for name, number in facts["tables"].items() if number]))
     say(f"next: {_next(facts, bench.now())}")
 
 
@@ -59,8 +60,18 @@ def _rows(bench: Workbench, facts: dict[str, Any], times: Clock) -> list[tuple[s
         ("newest event", _moment(facts["newest_event"], times)),
         ("messages", f"{tables['messages']:,}, the oldest {_moment(facts['oldest_message'], times)}"),
         ("unfinished", f"the oldest {open_since}" if facts["oldest_open"] else open_since),
-        ("rows", ", ".join(f"{safe(name)} {number:,}" for name, number in tables.items())),
     ]
+
+
+def _together(parts: list[str]) -> list[str]:
+    """How many rows of each, a name and its number never apart."""
+    lines, columns = [f"{'rows':<{_LABEL}}"], room() or 10**9
+    for n, part in enumerate(parts):
+        word = part + ("," if n < len(parts) - 1 else "")
+        if n and len(lines[-1]) + 1 + len(word) > columns:
+            lines.append(" " * _LABEL)
+        lines[-1] += word if lines[-1].endswith(" " * 2) else f" {word}"
+    return lines
 
 
 def _moment(moment: datetime | None, times: Clock, *, none: str = "-") -> str:

@@ -13,17 +13,16 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import islice
 
-from erpsync.domain.kinds import Nature, kinds
+from erpsync.domain.kinds import Supersedes, kinds
 from erpsync.store import audit, pruning
 from erpsync.store.connection import Connection, ms
 from erpsync.store.pruning import Counts, Survey
 from erpsync.store.store import Store
 from erpsync.store.telling import Telling
 
-_AIM_SECONDS = 0.015  # a step holds the lock about so long
+_AIM_SECONDS = 0.012  # a step holds the lock about so long
 _GAP_SECONDS = 0.010  # others that want to write look for the lock every eight milliseconds at least
 _FIRST, _FEWEST, _MOST = 16, 4, 2_000  # rows in a step
-_HANDS_SECONDS = 30.0
 _LOOK_SECONDS = 0.2
 
 
@@ -39,15 +38,21 @@ class Pruned:
 
 
 def survey(store: Store, *, before: datetime, tell: Telling) -> Survey:
-    """What was finished before a moment and may go."""
-    current = [name for name, kind in kinds().items() if kind.nature is Nature.KEPT]
+    """What was finished before a moment and may go.
+
+    Orders and their like have a current value too, but come to an end: their last deliveries go with time, or nothing would.
+    """
+    current = [name for name, kind in kinds().items() if kind.supersedes is Supersedes.ALWAYS]
     return pruning.survey(store, before=ms(before), kept_kinds=current, tell=tell)
 
 
 def prune(
-    store: Store, found: Survey, *, now: Callable[[], datetime], actor: str, reason: str, command: str, tell: Telling
+    store: Store, found: Survey, *, now: Callable[[], datetime], actor: str, reason: str, command: str, tell: Telling, patience: float = 30.0
 ) -> Pruned:
-    """Remove what a survey found, as far as it still may go; on record in the audit log before anything is gone."""
+    """Remove what a survey found, as far as it still may go; on record in the audit log before anything is gone.
+
+    ``patience``: the seconds to wait at most for what workers had in their hands; contents stay where that is longer.
+    """
     steps, gone = _Steps(store, tell), Counts()
     act = _note(store, found, now=now(), actor=actor, reason=reason, command=command)
     exceptions, counts = found.exceptions, found.counts
@@ -61,7 +66,7 @@ def prune(
     with store.read() as db:
         minutes = pruning.old_minutes(db, found)
     steps.run("minutes", minutes, len(minutes), lambda db, ids: pruning.remove_minutes(db, ids, gone))
-    in_hands = _wait_for_hands(store, found, now=now)
+    in_hands = _wait_for_hands(store, found, now=now, patience=patience)
     if not in_hands:
         with store.read() as db:
             pruning.mark_again(db, found)
@@ -112,9 +117,9 @@ def _unnamed(store: Store, found: Survey) -> Iterator[int]:
         yield from ids
 
 
-def _wait_for_hands(store: Store, found: Survey, *, now: Callable[[], datetime]) -> int:
+def _wait_for_hands(store: Store, found: Survey, *, now: Callable[[], datetime], patience: float) -> int:
     """Wait until what workers had in their hands during the survey is on record; returns how many messages still are not."""
-    until = time.monotonic() + _HANDS_SECONDS
+    until = time.monotonic() + patience
     while True:
         with store.read() as db:
             still = pruning.in_hands(db, found, now=ms(now()))
