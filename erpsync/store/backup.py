@@ -34,7 +34,7 @@ from erpsync.store.telling import Telling
 
 PART = ".part"
 _PAGES = 1024  # copied between two looks at whether to go on
-_STEPS = 1_000_000  # of SQLite's machine, between two such looks while the copy is checked
+_STEPS = 100_000  # of SQLite's machine, between two such looks while the copy is checked
 _MOST_TEXT = 200
 _BESIDE = ("-wal", "-shm", "-journal")
 
@@ -57,7 +57,8 @@ def back_up(store: Store, target: Path, *, now: Callable[[], datetime], tell: Te
     Raises UsageError for a target that cannot be one, NotWritten where it cannot be written (then nothing is left of
     it), StoreDamaged when what is in the store does not pass.
     """
-    _refuse(store.path, target)
+    with _writing(target):
+        _refuse(store.path, target)
     part = target.with_name(target.name + PART)
     with _part(part, target) as file:
         with store.read() as db:
@@ -131,7 +132,7 @@ def _copied(
         )
 
     def told(_status: int, remaining: int, total: int) -> None:
-        tell("copied", size * (total - remaining) // max(total, 1), size)
+        tell("copying", size * (total - remaining) // max(total, 1), size)
 
     try:
         with closing(open_copy(part)) as copy:
@@ -151,7 +152,7 @@ def _check(store: Store, part: Path, *, tell: Telling) -> None:
 
     def look() -> int:
         try:
-            tell("checked", 0, 0)
+            tell("checking the copy", 0, 0)
         except BaseException as stop:  # noqa: BLE001  (SQLite would swallow it: raised again below)
             stopped.append(stop)
         return len(stopped)

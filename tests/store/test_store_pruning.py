@@ -351,40 +351,9 @@ def test_a_worker_that_puts_its_try_on_record_in_time_is_waited_for(night: Night
     assert content in numbers(night, "SELECT payload_id FROM payloads")
 
 
-def many(night: Night, number: int) -> None:
-    """So many old orders, each told and delivered."""
-
-    def fill(db: object) -> None:
-        at = night.at(OLD)
-        rows = range(1, number + 1)
-        contents = [(b"%d" % n) * 200 for n in rows]
-        ids = payloads.put_many(db, contents)  # type: ignore[arg-type]
-        run = db.executemany  # type: ignore[attr-defined]
-        run(
-            "INSERT INTO records (record_id, company_id, kind, number, origins, changed_at) VALUES (?, 1, 'order', ?, '{}', 0)",
-            [(n, f"SO-{n}") for n in rows],
-        )
-        run(
-            "INSERT INTO events (event_id, company_id, system_id, kind, record_id, received_at, verdict, raw_id) "
-            "VALUES (?, 1, 2, 'order', ?, ?, 'accepted', ?)",
-            [(n, n, at, content) for n, content in zip(rows, ids, strict=True)],
-        )
-        run(
-            "INSERT INTO messages (message_id, company_id, event_id, target_id, lane_id, flow_id, record_id, state, is_head, due_at, "
-            "accepted_at, state_at) VALUES (?, 1, ?, 1, ?, 3, ?, 'done', 0, ?, ?, ?)",
-            [(n, n, n << 16 | 1, n, at, at, at) for n in rows],
-        )
-        run(
-            "INSERT INTO attempts (message_id, lease_no, try_no, claimed_at, body_id) VALUES (?, 1, 1, ?, ?)",
-            [(n, at, content) for n, content in zip(rows, ids, strict=True)],
-        )
-
-    night.store.writer.call(fill)
-    seal(night)
-
-
 def test_others_get_in_between_the_steps(night: Night) -> None:
-    many(night, 6_000)
+    night.many(6_000, ago=OLD)
+    seal(night)
     waits: list[float] = []
     over = threading.Event()
 
