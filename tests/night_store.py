@@ -262,7 +262,10 @@ class Night:
                 marks = ", ".join(f":{name}" for name in each[0])
                 db.executemany(f"INSERT INTO {table} ({', '.join(each[0])}) VALUES ({marks})", each)
 
-            put("records", lambda n, _: {**order, "record_id": n, "number": f"SO-{n}", "origins": "{}", "changed_at": at})
+            put(
+                "records",
+                lambda n, _: {**order, "record_id": n, "number": f"SO-{n}", "origins": "{}", "changed_at": at},
+            )
             put(
                 "events",
                 lambda n, raw: {

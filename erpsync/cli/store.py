@@ -11,6 +11,7 @@ from erpsync.cli.commands import Command, group, workbench
 from erpsync.cli.exit_codes import NO
 from erpsync.cli.options import Answer, AnswerFormat, Yes
 from erpsync.cli.output import emit, envelope, say
+from erpsync.cli.selecting import clock
 from erpsync.cli.store_backup import EPILOG as BACKUP_EPILOG
 from erpsync.cli.store_backup import backup
 from erpsync.cli.store_info import info
@@ -47,10 +48,23 @@ def verify(
     elif problems:
         say(f"store {safe(bench.landscape.store.name)} is not whole: {plural(len(problems), 'problem')}.", "")
         say(*(f"{problem.check:<10}  {safe(problem.text)}" for problem in problems))
-        say("", "next: stop every erpsync process, then restore the last good copy of the file")
+        say("", *_last_backup(bench), "next: restore the last backup: erpsync store backup --help")
     else:
         say(f"store {safe(bench.landscape.store.name)} is whole{' as far as a quick look goes' if quick else ''}.")
     return NO if problems else 0
+
+
+def _last_backup(bench: Workbench) -> list[str]:
+    """Where the last backup went, as far as that can still be read."""
+    from erpsync.store.connection import DatabaseError  # noqa: PLC0415  (not for help)
+    from erpsync.store.facts import last_backup  # noqa: PLC0415  (as above)
+
+    try:
+        with bench.store.read() as db:
+            last = last_backup(db)
+    except (StoreError, DatabaseError, LookupError, TypeError, ValueError):
+        return ["where the last backup went cannot be read any more"]
+    return [f"last backup {clock(bench).whole(last['at'])}: {safe(last['file'])}" if last else "no backup is on record"]
 
 
 app.command(name="backup", cls=Command, epilog=BACKUP_EPILOG)(backup)

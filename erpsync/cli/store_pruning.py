@@ -140,7 +140,7 @@ def _lines(counts: Counts) -> list[str]:
 
 
 def _say_done(done: Pruned) -> None:
-    say(f"pruned:     {done.gone.messages:>12,}  messages, on record as A-{done.act}")
+    say(f"pruned      {done.gone.messages:>12,}  messages, on record as A-{done.act}")
     if done.in_hands:
         say(
             f"contents stay until the next time: {plural(done.in_hands, 'message')} in workers' hands may still name some."

@@ -80,7 +80,31 @@ def _quick_file(db: Connection) -> Iterator[Problem]:
 
 
 def _integrity(db: Connection, pragma: str) -> Iterator[Problem]:
-    for (text,) in db.execute(f"PRAGMA {pragma}({_MOST_LINES})"):
+    """Where a page stops SQLite itself, each table is looked at by itself, so that it can be named."""
+    try:
+        yield from _lines(db, f"PRAGMA {pragma}({_MOST_LINES})")
+    except DatabaseError:
+        tables = db.execute(
+            "SELECT name, rootpage FROM sqlite_schema WHERE type = 'table' ORDER BY rootpage"
+        ).fetchall()
+        named = False
+        for name, page in tables:
+            quoted = str(name).replace('"', '""')
+            try:
+                for problem in _lines(db, f'PRAGMA {pragma}("{quoted}")'):
+                    named = True
+                    yield problem
+            except DatabaseError as error:
+                named = True
+                yield Problem(
+                    "file", f"table {name}, which begins on page {page}, cannot be read: {error}", (int(page),)
+                )
+        if not named:
+            raise
+
+
+def _lines(db: Connection, sql: str) -> Iterator[Problem]:
+    for (text,) in db.execute(sql):
         for line in str(text).splitlines():
             if line != "ok" and not line.startswith("***"):
                 yield Problem("file", line, _pages(line))

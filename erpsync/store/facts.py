@@ -41,7 +41,7 @@ def info(db: Connection, path: Path) -> dict[str, Any]:
         "sqlite": ".".join(map(str, SQLITE_VERSION)),
         "sqlite_sound": sqlite_is_sound(),
         "advice": unsound_advice(),
-        "last_backup": _last(db, found, "store.backup"),
+        "last_backup": last_backup(db),
         "last_prune": _last(db, found, "store.prune"),
         "tables": {name: _scalar(db, f'SELECT count(*) FROM "{name}"') for name in _tables(db)},
         "oldest_event": _moment_of(db, "SELECT received_at FROM events ORDER BY event_id LIMIT 1"),
@@ -49,6 +49,11 @@ def info(db: Connection, path: Path) -> dict[str, Any]:
         "oldest_message": _moment_of(db, "SELECT accepted_at FROM messages ORDER BY message_id LIMIT 1"),
         "oldest_open": moment(oldest_open[0]) if oldest_open[0] is not None else None,
     }
+
+
+def last_backup(db: Connection) -> dict[str, Any] | None:
+    """When and where this store was last backed up (``at``, ``file``, ``size``); None where that is not on record."""
+    return _last(db, identity.read_identity(db), "store.backup")
 
 
 def _last(db: Connection, found: identity.Identity | None, what: str) -> dict[str, Any] | None:

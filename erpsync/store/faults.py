@@ -93,7 +93,9 @@ def no_file(path: Path) -> StoreError:
     return StoreError(f"store {path.name} is {what}", hint="[store] url in the landscape names a file")
 
 
-_DAMAGE = "restore the last good copy; erpsync store verify says how far the damage goes"
+_DAMAGE = (
+    "restore the last backup, as erpsync store backup --help says; erpsync store verify says how far the damage goes"
+)
 _ROOM = "make room, then run it again: nothing acknowledged was lost"
 
 

@@ -46,9 +46,7 @@ def stand(folder: Path) -> tuple[int, int, list[str]]:
     """How many messages and contents there are, and what is wrong."""
     now = datetime.now(UTC)
     with Store.open(folder / "erpsync.db", now=now, write=False) as store, store.read() as db:
-        counted = [
-            int(db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]) for table in ("messages", "payloads")
-        ]
+        counted = [int(db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]) for table in ("messages", "payloads")]
         return counted[0], counted[1], [problem.text for problem in verify(db)]
 
 

@@ -17,6 +17,7 @@ import pytest
 from night_store import NIGHT, make_night
 
 from erpsync.errors import ErpsyncError, NotWritten, StoreDamaged, UsageError
+from erpsync.store import payloads
 from erpsync.store.backup import PART, Copy, back_up
 from erpsync.store.checking import verify
 from erpsync.store.connection import open_reader
@@ -202,9 +203,7 @@ def test_one_that_is_stopped_leaves_nothing(folder: Path, when: str) -> None:
     assert not [name for name in names(folder) if name.startswith("copy.db")]
 
 
-def test_a_disk_without_room_is_told_before_anything_is_written(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_disk_without_room_is_told_before_anything_is_written(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = shutil.disk_usage(folder)._replace(free=50_000)
     monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
     error = refused(folder, "copy.db", NotWritten)
@@ -216,9 +215,7 @@ def test_a_disk_without_room_is_told_before_anything_is_written(
 def test_a_disk_that_fills_up_meanwhile_is_told_in_one_line_and_nothing_is_left(folder: Path) -> None:
     """A limit on file sizes stands for the full disk: the same answer from the file system, at the same place."""
     with Store.open(folder / "erpsync.db", now=NIGHT) as store:
-        store.writer.call(
-            lambda db: db.execute("INSERT INTO payloads (hash, content) VALUES (x'00', zeroblob(30000000))")
-        )
+        store.writer.call(lambda db: payloads.put(db, bytes(30_000_000)))
     code = (
         "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (10_000_000, 10_000_000));"
         "from erpsync.cli.main import main; sys.exit(main(['--read-only', 'store', 'backup', 'copy.db']))"

@@ -245,12 +245,18 @@ def test_contents_that_anything_names_stay(night: Night) -> None:
     night.message("order:SO-1", to="erp", state="dead", ago=OLD, own_id=by_own)
     gone = night.message("order:SO-2", to="erp", reason="created", ago=OLD, own_id=by_own)
     night.attempt(gone, ago=OLD, outcome="created")
-    write(
-        night, "UPDATE attempts SET body_id = ?, content_id = ? WHERE message_id = ?", by_record, by_picture, gone
-    )
+    write(night, "UPDATE attempts SET body_id = ?, content_id = ? WHERE message_id = ?", by_record, by_picture, gone)
     night.store.writer.call(
         lambda db: audit.append(
-            db, chain="main", company_id=1, at=BEFORE, actor="mira", what="edit", subject="1", before=b"was", after=b"is"
+            db,
+            chain="main",
+            company_id=1,
+            at=BEFORE,
+            actor="mira",
+            what="edit",
+            subject="1",
+            before=b"was",
+            after=b"is",
         )
     )
     seal(night)
@@ -372,7 +378,9 @@ def test_others_get_in_between_the_steps(night: Night) -> None:
     worker.join()
     assert done.gone.messages == 6_000
     assert len(waits) > 20
-    assert sorted(waits)[len(waits) * 9 // 10] < 0.25, "most of the time a worker waits for one step, on a busy machine too"
+    assert sorted(waits)[len(waits) * 9 // 10] < 0.25, (
+        "most of the time a worker waits for one step, on a busy machine too"
+    )
 
 
 def test_whatever_stands_in_the_store_it_is_whole_afterwards(night: Night) -> None:

@@ -47,7 +47,15 @@ def survey(store: Store, *, before: datetime, tell: Telling) -> Survey:
 
 
 def prune(
-    store: Store, found: Survey, *, now: Callable[[], datetime], actor: str, reason: str, command: str, tell: Telling, patience: float = 30.0
+    store: Store,
+    found: Survey,
+    *,
+    now: Callable[[], datetime],
+    actor: str,
+    reason: str,
+    command: str,
+    tell: Telling,
+    patience: float = 30.0,
 ) -> Pruned:
     """Remove what a survey found, as far as it still may go; on record in the audit log before anything is gone.
 
