@@ -269,16 +269,30 @@ class Night:
             put(
                 "events",
                 lambda n, raw: {
-                    **{**order, "event_id": n, "record_id": n, "received_at": at, "verdict": "accepted", "raw_id": raw},
+                    **order,
+                    "event_id": n,
+                    "record_id": n,
+                    "received_at": at,
+                    "verdict": "accepted",
+                    "raw_id": raw,
                     "system_id": self.names.systems["shop"],
                 },
             )
             put(
                 "messages",
                 lambda n, _: {
-                    **{"message_id": n, "company_id": 1, "event_id": n, "record_id": n, "state": "done", "is_head": 0},
-                    **{"target_id": self.names.systems["erp"], "lane_id": lane_id(n, self.names.systems["erp"])},
-                    **{"flow_id": self.names.flows["orders"], "due_at": at, "accepted_at": at, "state_at": at},
+                    "message_id": n,
+                    "company_id": 1,
+                    "event_id": n,
+                    "record_id": n,
+                    "state": "done",
+                    "is_head": 0,
+                    "target_id": self.names.systems["erp"],
+                    "lane_id": lane_id(n, self.names.systems["erp"]),
+                    "flow_id": self.names.flows["orders"],
+                    "due_at": at,
+                    "accepted_at": at,
+                    "state_at": at,
                 },
             )
             put(

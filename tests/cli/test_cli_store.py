@@ -74,8 +74,12 @@ def test_the_store_remembers_its_last_backup(erpsync: Run, night: Path) -> None:
     made = erpsync("store", "backup", "copy.db", "--reason", "before the release", "-o", "json").json
     size = (night / "copy.db").stat().st_size
     assert {name: made[name] for name in ("file", "moment", "size", "events", "messages", "unfinished")} == {
-        **{"file": str(night / "copy.db"), "moment": "2026-10-15T08:12:40Z", "size": size},
-        **{"events": 3, "messages": 17, "unfinished": 14},
+        "file": str(night / "copy.db"),
+        "moment": "2026-10-15T08:12:40Z",
+        "size": size,
+        "events": 3,
+        "messages": 17,
+        "unfinished": 14,
     }
     last = erpsync("store", "info", "-o", "json").json["store"]["last_backup"]
     assert (last["act"], last["at"], last["file"], last["size"]) == (
