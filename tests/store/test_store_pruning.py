@@ -51,11 +51,13 @@ def look(night: Night, before: datetime = BEFORE) -> Survey:
 
 
 def prune(night: Night, found: Survey | None = None, *, patience: float = 0.0) -> Pruned:
-    """Remove what there is to remove; the store is whole before and after."""
+    """Remove what there is to remove; the store is whole before and after, and what was shown is what went."""
     assert problems(night.store) == []
+    fresh = found is None
+    found = found or look(night)
     done = pruning.prune(
         night.store,
-        found or look(night),
+        found,
         now=lambda: NIGHT,
         actor="mira",
         reason="tidying",
@@ -64,6 +66,8 @@ def prune(night: Night, found: Survey | None = None, *, patience: float = 0.0) -
         patience=patience,
     )
     assert problems(night.store) == []
+    if fresh and not done.in_hands:
+        assert done.gone == found.counts
     return done
 
 
@@ -280,14 +284,18 @@ def test_what_one_that_stays_points_to_stays(night: Night) -> None:
 
 
 def test_no_number_is_given_twice(night: Night) -> None:
-    only = night.message("order:SO-1", to="erp", reason="created", ago=OLD)
-    tried = night.attempt(only, ago=OLD, outcome="created")
+    """The last message, the last try (of another message) and the last exception stay, however old they are."""
+    tried = night.message("order:SO-1", to="erp", reason="created", ago=OLD)
+    attempt = night.attempt(tried, ago=OLD, outcome="created")
     case = night.exception("sla", "order:SO-1", ago=OLD, state="closed", closed_at=night.at(OLD))
+    between = night.message("order:SO-2", to="erp", reason="created", ago=OLD)
+    last = night.message("order:SO-3", to="erp", state="skipped", reason="filtered", ago=OLD)
     night.finish()
     prune(night)
-    assert night.message("order:SO-2", to="erp", state="ready") > only
-    assert night.attempt(only, ago=1, outcome="") > tried
-    assert night.exception("sla", "order:SO-2") > case
+    assert messages(night) == {tried, last}
+    assert between < last < night.message("order:SO-4", to="erp", state="ready")
+    assert night.attempt(tried, ago=1, outcome="") > attempt
+    assert night.exception("sla", "order:SO-4") > case
 
 
 def test_a_duplicate_is_known_after_its_event_forgot_what_came(night: Night) -> None:
@@ -355,6 +363,19 @@ def test_a_worker_that_puts_its_try_on_record_in_time_is_waited_for(night: Night
     worker.join()
     assert (done.in_hands, done.gone.contents) == (0, 0)
     assert content in numbers(night, "SELECT payload_id FROM payloads")
+
+
+def test_a_step_is_as_large_as_the_time_it_may_take(night: Night) -> None:
+    """A row that takes a millisecond: some dozen of them make a step, whatever the first guess was."""
+    sizes: list[int] = []
+
+    def slow(_db: object, ids: list[int]) -> None:
+        sizes.append(len(ids))
+        time.sleep(0.001 * len(ids))
+
+    pruning.Steps(night.store, no_telling).run("rows", range(400), 400, slow)
+    assert sum(sizes) == 400
+    assert max(sizes[2:]) <= 24
 
 
 def test_others_get_in_between_the_steps(night: Night) -> None:

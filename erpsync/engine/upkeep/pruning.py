@@ -61,7 +61,7 @@ def prune(
 
     ``patience``: the seconds to wait at most for what workers had in their hands; contents stay where that is longer.
     """
-    steps, gone = _Steps(store, tell), Counts()
+    steps, gone = Steps(store, tell), Counts()
     act = _note(store, found, now=now(), actor=actor, reason=reason, command=command)
     exceptions, counts = found.exceptions, found.counts
     steps.run(
@@ -86,7 +86,7 @@ def prune(
     return Pruned(gone, free, in_hands, act, steps.longest)
 
 
-class _Steps:
+class Steps:
     """Small writing transactions, as large as the time they may take; ``longest`` is how many seconds one held the lock."""
 
     def __init__(self, store: Store, tell: Telling) -> None:
