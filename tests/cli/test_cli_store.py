@@ -129,6 +129,17 @@ def test_a_target_that_cannot_be_one_is_said_in_one_line(file: str, text: str, e
     assert {name.name for name in night.iterdir()} - {"erpsync.db-wal", "erpsync.db-shm"} == before
 
 
+@pytest.mark.parametrize("columns", [60, 80, None])
+def test_a_name_that_would_act_on_a_terminal_is_shown_harmless(columns: int | None, erpsync: Run, night: Path) -> None:
+    answer = erpsync("store", "backup", "a\x1b[31m\u202e.db", columns=columns)
+    assert answer.code == 0
+    info = erpsync("store", "info", columns=columns)
+    for said in (answer.out, answer.err, info.out):
+        assert "\x1b" not in said
+        assert "\u202e" not in said
+    assert (night / "a\x1b[31m\u202e.db").exists()
+
+
 def test_prune_shows_what_would_go_and_leaves_it(old: Run) -> None:
     answer = old("store", "prune", "--dry-run")
     assert answer.code == 0, answer.err

@@ -407,6 +407,8 @@ def test_hostile_words_given_by_the_user_come_back_as_text(practice, text):
         ("systems", "probe", text),
         ("systems", "resume", text),
         ("workers", "stop", text),
+        ("store", "prune", "--keep", text),
+        ("store", "backup", f"no-such-folder/{text}"),
         ("audit", "verify", "--noted", text),
         ("audit", "list", "--since", text),
         ("config", "show", f"--{text}"),
