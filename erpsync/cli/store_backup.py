@@ -25,11 +25,11 @@ EPILOG = """\
 Example: erpsync store backup "erpsync-$(date +%F-%H%M%S).db"
 
 To restore one
-  1  stop every erpsync process:   erpsync workers stop --all
-  2  move the store away, with its -wal and -shm where there are any
-     (what is left of them would be taken for the copy's own)
-  3  put the copy in its place:    cp COPY erpsync.db
-  4  look it over, and go on:      erpsync store verify; erpsync run
+  1  stop the workers, and all else that has the store open (workers stop --all)
+  2  move the store away, with its -wal and -shm where there are any: what is
+     left of them would be taken for the copy's own
+  3  cp the copy into the store's place
+  4  look it over (store verify), then start the workers again
 What far systems received since is found there again by our reference; a
 system that cannot be asked is not written to without a person."""
 
