@@ -6,6 +6,7 @@
         FilterError                 ... in a --where, with the column
         NotFound                    ... the id or key does not exist
         ReadOnly                    ... changes are refused here
+      NotWritten                    a file that was asked for could not be written: exit 1
       Unreachable                   nothing could be tried: exit 3
       StoreError                    the store cannot be used: exit 4
         StoreLocked StoreDamaged StoreTooNew StoreFull
@@ -91,6 +92,12 @@ class NotFound(UsageError):
 
 class ReadOnly(UsageError):
     """A change was asked for where changes are refused."""
+
+
+class NotWritten(ErpsyncError):
+    """A file that was asked for could not be written; nothing of it was left behind."""
+
+    exit_code = 1
 
 
 class Unreachable(ErpsyncError):

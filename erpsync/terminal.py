@@ -168,6 +168,17 @@ def took(seconds: float | None) -> str:
     return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:,.1f} s"
 
 
+def size(number: int | None) -> str:
+    """Bytes as people say them: ``812 B``, ``64 KiB``, ``1.7 GiB``; none is ``-``."""
+    if number is None:
+        return "-"
+    if number < 1024:
+        return f"{number} B"
+    power = 1 if number < 999.5 * 2**10 else 2 if number < 999.5 * 2**20 else 3
+    value = number / 1024**power
+    return f"{value:,.{1 if value < 9.95 else 0}f} {'BKMG'[power]}iB"
+
+
 def plural(number: int, word: str, words: str = "") -> str:
     """``1 message``, ``1,204 messages``."""
     return f"{number:,} {word if number == 1 else words or word + 's'}"

@@ -251,6 +251,60 @@ class Night:
             **more,
         )
 
+    def many(self, number: int, *, ago: float) -> None:
+        """So many orders, each told by the shop and delivered to the ERP; into a store that has none yet."""
+        at, rows = self.at(ago), range(1, number + 1)
+        order = {"company_id": 1, "kind": "order"}
+        contents = [b"%d," % n * 150 for n in rows]
+
+        def fill(db: Connection) -> None:
+            ids = payloads.put_many(db, contents)
+
+            def put(table: str, made: Callable[[int, int], dict[str, object]]) -> None:
+                each = [made(n, content) for n, content in zip(rows, ids, strict=True)]
+                marks = ", ".join(f":{name}" for name in each[0])
+                db.executemany(f"INSERT INTO {table} ({', '.join(each[0])}) VALUES ({marks})", each)
+
+            put(
+                "records",
+                lambda n, _: {**order, "record_id": n, "number": f"SO-{n}", "origins": "{}", "changed_at": at},
+            )
+            put(
+                "events",
+                lambda n, raw: {
+                    **order,
+                    "event_id": n,
+                    "record_id": n,
+                    "received_at": at,
+                    "verdict": "accepted",
+                    "raw_id": raw,
+                    "system_id": self.names.systems["shop"],
+                },
+            )
+            put(
+                "messages",
+                lambda n, _: {
+                    "message_id": n,
+                    "company_id": 1,
+                    "event_id": n,
+                    "record_id": n,
+                    "state": "done",
+                    "is_head": 0,
+                    "target_id": self.names.systems["erp"],
+                    "lane_id": lane_id(n, self.names.systems["erp"]),
+                    "flow_id": self.names.flows["orders"],
+                    "due_at": at,
+                    "accepted_at": at,
+                    "state_at": at,
+                },
+            )
+            put(
+                "attempts",
+                lambda n, body: {"message_id": n, "lease_no": 1, "try_no": 1, "claimed_at": at, "body_id": body},
+            )
+
+        self._write(fill)
+
     def xref(self, system: str, key: str, far_id: str) -> None:
         """What a system calls a document."""
         self._insert(

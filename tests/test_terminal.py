@@ -11,7 +11,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from night_store import NIGHT
 
-from erpsync.terminal import Clock, amounts, count, duration, head, money, plural, quantity, quoted, safe, took, width
+from erpsync.terminal import (
+    Clock,
+    amounts,
+    count,
+    duration,
+    head,
+    money,
+    plural,
+    quantity,
+    quoted,
+    safe,
+    size,
+    took,
+    width,
+)
 
 ACTING = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
@@ -109,3 +123,14 @@ def test_a_clock_shows_the_local_time_and_after_a_day_the_date() -> None:
     assert clock.since(NIGHT - timedelta(days=400)) == "2025-09-10"
     assert clock.whole(NIGHT) == "Thu 2026-10-15 03:12:40 CDT"
     assert Clock(NIGHT, "Nowhere/Atall").since(NIGHT) == "08:12"
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        *((None, "-"), (0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (10_000, "9.8 KiB"), (66_000, "64 KiB")),
+        *((1023 * 1024, "1.0 MiB"), (64 * 2**20, "64 MiB"), (1_867_075_584, "1.7 GiB"), (3 * 2**40, "3,072 GiB")),
+    ],
+)
+def test_bytes_are_said_as_people_say_them(number: int | None, said: str) -> None:
+    assert size(number) == said

@@ -31,7 +31,7 @@ Run
 
 Set up
   init, check, config           the landscape file, its mistakes, what holds
-  store         info, verify, migrate
+  store         info, verify, backup, prune, migrate
   sim, demo     a practice landscape
 
 Govern

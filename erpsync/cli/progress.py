@@ -1,4 +1,4 @@
-"""How far a sync is, on stderr: redrawn in a terminal, a line every five seconds elsewhere."""
+"""How far something long is, on stderr: redrawn in a terminal, a line every five seconds elsewhere."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from erpsync.store.workers import Elsewhere
     from erpsync.workbench import Workbench
 
-_LINE_EVERY = 5.0
+_LINE_EVERY, _REDRAWN_EVERY = 5.0, 0.2
+_QUIET = 1.0  # what ends sooner is not talked about
 
 
 def waits_text(found: Elsewhere, times: Clock) -> str:
@@ -90,3 +91,35 @@ def _bar(done: int, total: int | None) -> str:
         return ""
     full = min(20 * done // total, 20)
     return f"[{'#' * full}{'.' * (20 - full)}]"
+
+
+class LongLine:
+    """One line about something that takes longer than a second: redrawn in a terminal, said every five seconds elsewhere."""
+
+    def __init__(self) -> None:
+        self._begun_at = self._said_at = time.monotonic()
+        self._drawn = False
+
+    def show(self, what: str, done: str = "", of: str = "", *, part: float | None = None) -> None:
+        """Say how far it is: ``copied 812 MiB of 1.7 GiB``; ``part`` (0 to 1) draws a bar."""
+        now = time.monotonic()
+        terminal = on_terminal(sys.stderr)
+        if now - self._begun_at < _QUIET or now - self._said_at < (_REDRAWN_EVERY if terminal else _LINE_EVERY):
+            return
+        self._said_at = now
+        text = " ".join(word for word in (what, done, f"of {of}" if of else "") if word)
+        if not terminal:
+            remark(f"{duration(now - self._begun_at)}: {text}")
+            return
+        bar = "" if part is None else _bar(round(part * 1000), 1000)
+        self.clear()
+        sys.stderr.write(f"{text:<46}{bar}"[: (room(sys.stderr) or 80) - 1])
+        sys.stderr.flush()
+        self._drawn = True
+
+    def clear(self) -> None:
+        """Take the line away again."""
+        if self._drawn:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+            self._drawn = False

@@ -1,4 +1,4 @@
-"""``store``: what is in it, whether it is whole, and bringing it to this erpsync's schema."""
+"""``store``: what is in it, whether it is whole, a copy of it, and looking after it."""
 
 from __future__ import annotations
 
@@ -10,54 +10,23 @@ import typer
 from erpsync.cli.commands import Command, group, workbench
 from erpsync.cli.exit_codes import NO
 from erpsync.cli.options import Answer, AnswerFormat, Yes
-from erpsync.cli.output import emit, envelope, room, say
+from erpsync.cli.output import emit, envelope, say
 from erpsync.cli.selecting import clock
-from erpsync.cli.tables import wrapped
+from erpsync.cli.store_backup import EPILOG as BACKUP_EPILOG
+from erpsync.cli.store_backup import backup
+from erpsync.cli.store_info import info
+from erpsync.cli.store_pruning import EPILOG as PRUNE_EPILOG
+from erpsync.cli.store_pruning import prune
 from erpsync.errors import StoreError
 from erpsync.terminal import plural, safe
 
 if TYPE_CHECKING:
     from erpsync.workbench import Workbench
 
-app = group("store", "The store: info, verify, migrate.")
+app = group("store", "The store: what it is, whether it is whole, backup, retention.")
 
 
-@app.command(name="info", cls=Command, epilog="Example: erpsync store info")
-def info(ctx: typer.Context, *, output: AnswerFormat = Answer.TABLE) -> None:
-    """What the store is and how much is in it."""
-    from erpsync.store.checking import info as info_of  # noqa: PLC0415  (not for help)
-
-    bench = workbench(ctx)
-    with bench.store.read() as db:
-        facts = info_of(db, bench.landscape.store)
-    if output is Answer.JSON:
-        emit(envelope(bench, "store.info", store=facts))
-        return
-    times = clock(bench)
-    for name, value in facts.items():
-        label = name.replace("_", " ")
-        if isinstance(value, dict):
-            inner = ", ".join(f"{safe(key)} {_fact(part, times)}" for key, part in value.items())
-            say(*wrapped(inner or "-", room=room(), first=f"{label:<14}  ", then=" " * 16))
-        else:
-            say(f"{label:<14}  {_fact(value, times)}")
-    say("next: erpsync store verify")
-
-
-def _fact(value: object, times: object) -> str:
-    from datetime import datetime  # noqa: PLC0415  (for the check alone)
-
-    from erpsync.terminal import Clock  # noqa: PLC0415  (as above)
-
-    if isinstance(value, datetime) and isinstance(times, Clock):
-        return f"{times.whole(value)} ({times.lasting(value)})"
-    if isinstance(value, bool) or value is None:
-        return {True: "yes", False: "no", None: "-"}[value]
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, list | tuple):
-        return ", ".join(safe(part) for part in value) or "-"
-    return safe(value) or "-"
+app.command(name="info", cls=Command, epilog="Example: erpsync store info")(info)
 
 
 @app.command(name="verify", cls=Command, epilog="Example: erpsync store verify --quick")
@@ -79,10 +48,27 @@ def verify(
     elif problems:
         say(f"store {safe(bench.landscape.store.name)} is not whole: {plural(len(problems), 'problem')}.", "")
         say(*(f"{problem.check:<10}  {safe(problem.text)}" for problem in problems))
-        say("", "next: stop every erpsync process, then restore the last good copy of the file")
+        say("", *_last_backup(bench), "next: restore the last backup: erpsync store backup --help")
     else:
         say(f"store {safe(bench.landscape.store.name)} is whole{' as far as a quick look goes' if quick else ''}.")
     return NO if problems else 0
+
+
+def _last_backup(bench: Workbench) -> list[str]:
+    """Where the last backup went, as far as that can still be read."""
+    from erpsync.store.connection import DatabaseError  # noqa: PLC0415  (not for help)
+    from erpsync.store.facts import last_backup  # noqa: PLC0415  (as above)
+
+    try:
+        with bench.store.read() as db:
+            last = last_backup(db)
+    except (StoreError, DatabaseError, LookupError, TypeError, ValueError):
+        return ["where the last backup went cannot be read any more"]
+    return [f"last backup {clock(bench).whole(last['at'])}: {safe(last['file'])}" if last else "no backup is on record"]
+
+
+app.command(name="backup", cls=Command, epilog=BACKUP_EPILOG)(backup)
+app.command(name="prune", cls=Command, epilog=PRUNE_EPILOG)(prune)
 
 
 @app.command(name="migrate", cls=Command, epilog="Example: erpsync store migrate")

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from erpsync.config.flows import read_flows, read_owners
-from erpsync.config.landscape import Breaker, Landscape, Retry
+from erpsync.config.landscape import LEAST_KEEP, Breaker, Landscape, Retry
 from erpsync.config.systems import read_breaker, read_retry, read_systems
 from erpsync.config.tables import Mistakes, Table
 from erpsync.domain.values import currency_code
@@ -57,6 +58,7 @@ def build(document: dict[str, Any], *, file: Path, environ: Mapping[str, str]) -
     breaker = read_breaker(root.table("breaker"), Breaker())
     systems = read_systems(root, folder, retry=retry, breaker=breaker)
     owners = read_owners(root, dict(systems))
+    store = root.table("store")
     landscape = Landscape(
         name=_name(root, "name", required=True),
         production=root.flag("production"),
@@ -65,7 +67,8 @@ def build(document: dict[str, Any], *, file: Path, environ: Mapping[str, str]) -
         timezone=_timezone(root),
         rounding=root.choice("rounding", ROUNDING, (ROUNDING,)),
         currency=_currency(root),
-        store=_store(root.table("store"), folder),
+        keep=_keep(store),
+        store=_store(store, folder),
         systems=systems,
         owners=owners,
         flows=read_flows(root, dict(systems), owners),
@@ -103,6 +106,15 @@ def _currency(root: Table) -> str:
     except ValueError:
         root.wrong("currency", "is no currency code", hint='three letters of ISO 4217, like "EUR"')
     return currency
+
+
+def _keep(table: Table) -> timedelta:
+    usual = Landscape.keep
+    keep = table.duration("keep", usual)
+    if keep < LEAST_KEEP:
+        table.wrong("keep", "is less than an hour", hint='like "90d"')
+        return usual
+    return keep
 
 
 def _store(table: Table, folder: Path) -> Path:

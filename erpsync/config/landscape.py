@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
+LEAST_KEEP = timedelta(hours=1)  # what is finished for less than that may still be in somebody's hands
 ROLES = ("erp", "wms", "commerce", "crm", "tax", "carrier", "billing", "edi", "notify", "other")
 
 
@@ -102,6 +103,7 @@ class Landscape:
     rounding: str = "half-up per line"
     currency: str = "USD"
     store: Path
+    keep: timedelta = timedelta(days=90)  # what is finished for longer, ``store prune`` removes
     systems: dict[str, System]
     owners: dict[str, str]
     flows: tuple[Flow, ...]

@@ -42,6 +42,7 @@ def settings(landscape: Landscape, written: Landscape, found: dict[Where, Place]
     for name in _PLAIN:
         yield file.setting(name, getattr(landscape, name), (name,))
     yield file.setting("store", landscape.store, ("store", "url"))
+    yield file.setting("store.keep", landscape.keep, ("store", "keep"))
     for kind, owner in landscape.owners.items():
         yield file.setting(f"owners.{kind}", owner, ("owners", kind))
     for system in landscape.systems.values():
@@ -89,7 +90,7 @@ def _value(value: object) -> Value:
         case None | bool() | int() | float() | str():
             return value
         case timedelta():
-            return _span(value)
+            return span_text(value)
         case SecretRef(scheme=scheme, name=name):
             return f"{scheme}:{name}"
         case tuple() | list():
@@ -100,7 +101,7 @@ def _value(value: object) -> Value:
             return str(value)
 
 
-def _span(span: timedelta) -> str:
+def span_text(span: timedelta) -> str:
     """As the file would say it: ``90s``, ``5m``, ``1d``, ``500ms``."""
     milliseconds = round(span.total_seconds() * 1000)
     for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000)):

@@ -1,4 +1,4 @@
-"""What a store says about itself, and whether it is whole. Rule: nothing here changes anything, or trusts a count.
+"""Whether a store is whole. Rule: nothing here changes anything, or trusts a count.
 
 Each check is looked at by itself: where damage stops one, that is a problem of its own and the others still run.
 """
@@ -8,11 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from erpsync.store import audit, identity, migrations, payloads
-from erpsync.store.connection import SQLITE_VERSION, Connection, DatabaseError, moment, sqlite_is_sound, unsound_advice
+from erpsync.store import audit, payloads
+from erpsync.store.connection import Connection, DatabaseError
 from erpsync.store.lanes import RECORD_OF_LANE, TARGET_OF_LANE
 from erpsync.store.schema import place
 
@@ -48,34 +47,6 @@ class Problem:
     pages: tuple[int, ...] = ()
 
 
-def info(db: Connection, path: Path) -> dict[str, Any]:
-    """What there is: sizes in bytes, moments as datetimes, ``tables`` with their numbers of rows."""
-    found = identity.read_identity(db)
-    created = db.execute("SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'created_at'").fetchone()
-    oldest_open = db.execute(
-        f"SELECT min(accepted_at) FROM messages INDEXED BY messages_lane WHERE {place()} = 1"
-    ).fetchone()
-    return {
-        "path": str(path),
-        "size": _size(path),
-        "wal_size": _size(Path(f"{path}-wal")),
-        "mode": f"{path.stat().st_mode & 0o777:04o}",
-        "schema": migrations.schema_of(db),
-        "schema_known": migrations.SCHEMA_VERSION,
-        "store_id": found.store_id if found else "",
-        "epoch": found.epoch if found else 0,
-        "created_at": moment(created[0]) if created else None,
-        "restored_at": moment(found.restored_at) if found and found.restored_at else None,
-        "sqlite": ".".join(map(str, SQLITE_VERSION)),
-        "sqlite_sound": sqlite_is_sound(),
-        "advice": unsound_advice(),
-        "tables": {name: _scalar(db, f'SELECT count(*) FROM "{name}"') for name in _tables(db)},
-        "oldest_event": _moment_of(db, "SELECT received_at FROM events ORDER BY event_id LIMIT 1"),
-        "newest_event": _moment_of(db, "SELECT received_at FROM events ORDER BY event_id DESC LIMIT 1"),
-        "oldest_open": moment(oldest_open[0]) if oldest_open[0] is not None else None,
-    }
-
-
 def verify(db: Connection, *, quick: bool = False) -> list[Problem]:
     """Everything that is wrong, the file itself first; empty when the store is whole.
 
@@ -109,7 +80,31 @@ def _quick_file(db: Connection) -> Iterator[Problem]:
 
 
 def _integrity(db: Connection, pragma: str) -> Iterator[Problem]:
-    for (text,) in db.execute(f"PRAGMA {pragma}({_MOST_LINES})"):
+    """Where a page stops SQLite itself, each table is looked at by itself, so that it can be named."""
+    try:
+        yield from _lines(db, f"PRAGMA {pragma}({_MOST_LINES})")
+    except DatabaseError:
+        tables = db.execute(
+            "SELECT name, rootpage FROM sqlite_schema WHERE type = 'table' ORDER BY rootpage"
+        ).fetchall()
+        named = False
+        for name, page in tables:
+            quoted = str(name).replace('"', '""')
+            try:
+                for problem in _lines(db, f'PRAGMA {pragma}("{quoted}")'):
+                    named = True
+                    yield problem
+            except DatabaseError as error:
+                named = True
+                yield Problem(
+                    "file", f"table {name}, which begins on page {page}, cannot be read: {error}", (int(page),)
+                )
+        if not named:
+            raise
+
+
+def _lines(db: Connection, sql: str) -> Iterator[Problem]:
+    for (text,) in db.execute(sql):
         for line in str(text).splitlines():
             if line != "ok" and not line.startswith("***"):
                 yield Problem("file", line, _pages(line))
@@ -229,21 +224,3 @@ def _few(db: Connection, sql: str) -> list[Any]:
 
 def _pages(text: str) -> tuple[int, ...]:
     return tuple(dict.fromkeys(int(number) for number in _PAGE.findall(text)))
-
-
-def _tables(db: Connection) -> list[str]:
-    rows = db.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name")
-    return [str(name) for (name,) in rows]
-
-
-def _scalar(db: Connection, sql: str) -> int:
-    return int(db.execute(sql).fetchone()[0])
-
-
-def _moment_of(db: Connection, sql: str) -> object:
-    row = db.execute(sql).fetchone()
-    return moment(row[0]) if row else None
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0

@@ -53,7 +53,9 @@ __all__ = [
     "is_of_the_file",
     "moment",
     "ms",
+    "open_copy",
     "open_reader",
+    "open_still",
     "open_writer",
     "sqlite_is_sound",
     "translated",
@@ -123,6 +125,29 @@ def open_reader(path: Path) -> Connection:
         return _patiently(lambda: _open_reader(path))
     except (DatabaseError, OSError, UnicodeDecodeError) as error:
         raise translated(error, path) from error
+
+
+def open_copy(path: Path) -> Connection:
+    """A connection that fills a file which nobody else knows of yet: what is in it counts once the caller has synced it."""
+    db = _connect(path, mode="rw", timeout=0.0)
+    try:
+        for setting in ("journal_mode = OFF", "synchronous = OFF", "locking_mode = EXCLUSIVE"):
+            db.execute(f"PRAGMA {setting}").fetchone()
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def open_still(path: Path) -> Connection:
+    """A connection to a file that nobody changes: it is only read, and neither -wal nor -shm appears beside it."""
+    db = _connect(path, mode="ro&immutable=1", timeout=0.0)
+    try:
+        _refuse_foreign(db, path)
+    except BaseException:
+        db.close()
+        raise
+    return db
 
 
 def begin_immediate(db: Connection, *, deadline_seconds: float = 30.0, rng: Random) -> None:

@@ -56,7 +56,7 @@ def translated(error: BaseException, path: Path) -> StoreError:
         result = locked(path)
     elif primary == _FULL or (isinstance(error, OSError) and error.errno in _NO_ROOM):
         result = StoreFull(f"store {name} cannot grow: its disk is full", hint=_ROOM)
-    elif primary == _IOERR and _is_out_of_room(path):
+    elif primary == _IOERR and is_out_of_room(path):
         result = StoreFull(f"store {name} cannot grow: no room, a quota, or a limit on file sizes", hint=_ROOM)
     elif primary == _CORRUPT or isinstance(error, LookupError | ValueError) or str(error).startswith(_NO_TEXT):
         result = StoreDamaged(f"store {name} is damaged: {_plain(error)}", hint=_DAMAGE)
@@ -93,7 +93,9 @@ def no_file(path: Path) -> StoreError:
     return StoreError(f"store {path.name} is {what}", hint="[store] url in the landscape names a file")
 
 
-_DAMAGE = "restore the last good copy; erpsync store verify says how far the damage goes"
+_DAMAGE = (
+    "restore the last backup, as erpsync store backup --help says; erpsync store verify says how far the damage goes"
+)
 _ROOM = "make room, then run it again: nothing acknowledged was lost"
 
 
@@ -133,7 +135,7 @@ def missing(path: Path) -> StoreError:
     return StoreError(f"store {path.name} {what}", hint="erpsync run makes it; erpsync init makes a landscape")
 
 
-def _is_out_of_room(path: Path) -> bool:
+def is_out_of_room(path: Path) -> bool:
     """Whether a plain I/O error was for want of room: SQLite says so itself only where the disk is full (ENOSPC).
 
     A quota, or a limit on file sizes, is found by trying: a nameless file beside the store, gone at once.

@@ -154,6 +154,7 @@ def test_probing_a_system_that_is_away_is_exit_3(erpsync: Run) -> None:
         ("sync", "item"),
         ("run", "--once"),
         ("store", "migrate", "--yes"),
+        ("store", "prune", "--yes"),
         ("init",),
         ("demo",),
         ("sim", "up"),

@@ -252,6 +252,29 @@ def test_every_mistake_is_told_in_the_order_of_the_file(write: Write) -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "kept"),
+    [("", timedelta(days=90)), ('keep = "400d"', timedelta(days=400)), ('keep = "1h"', timedelta(hours=1))],
+)
+def test_what_is_finished_is_kept_for_ninety_days_or_as_long_as_is_said(
+    write: Write, written: str, kept: timedelta
+) -> None:
+    file = write(f"{SMALL.rstrip()}\n[store]\n{written}\n")
+    assert read_landscape(file, environ={}).keep == kept
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ('keep = "59m"', ':12:8: store: keep = "59m": is less than an hour'),
+        ("keep = 90", ":12:8: store: keep = 90: is not a text with its unit"),
+        ('kept = "90d"', ":12:1: store: kept: no such key"),
+    ],
+)
+def test_a_time_to_keep_that_cannot_be_is_refused_where_it_stands(write: Write, written: str, said: str) -> None:
+    assert lines(write(f"{SMALL.rstrip()}\n[store]\n{written}\n")) == [f"erpsync.toml{said}"]
+
+
+@pytest.mark.parametrize(
     ("text", "line"),
     [
         ('[owners]\n"item.price" = "erp"', ":12:1: owners.item.price is not built yet"),

@@ -12,8 +12,9 @@ import pytest
 
 from erpsync.errors import StoreDamaged, StoreError
 from erpsync.store import audit, payloads
-from erpsync.store.checking import Problem, info, verify
+from erpsync.store.checking import Problem, verify
 from erpsync.store.connection import SQLITE_VERSION, Connection, ms, open_reader, open_writer, sqlite_is_sound
+from erpsync.store.facts import info
 from erpsync.store.lanes import lane_id
 from erpsync.store.schema import NO_MINUTE
 from erpsync.store.store import Store
