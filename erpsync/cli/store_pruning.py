@@ -152,7 +152,7 @@ def _say_done(done: Pruned) -> None:
 
 def _item(counts: Counts, span: timedelta, before: datetime, done: Pruned | None = None) -> dict[str, object]:
     return {
-        "done": done is not None,
+        "dry_run": done is None,
         "keep_seconds": int(span.total_seconds()),
         "before": utc(before),
         "messages": counts.messages,

@@ -201,11 +201,11 @@ def test_prune_in_json(old: Run) -> None:
     shown = old("store", "prune", "--dry-run", "-o", "json").json
     assert shown["schema"] == "erpsync/store.prune/1"
     assert {name: shown[name] for name in counted} == counted
-    assert (shown["done"], shown["act"], shown["reusable"]) == (False, None, None)
+    assert (shown["dry_run"], shown["act"], shown["reusable"]) == (True, None, None)
     assert (shown["keep_seconds"], shown["before"]) == (90 * 86_400, "2026-07-17T08:12:40Z")
     done = old("store", "prune", "--yes", "-o", "json").json
     assert {name: done[name] for name in counted} == counted
-    assert (done["done"], done["act"], done["in_hands"]) == (True, "A-1", 0)
+    assert (done["dry_run"], done["act"], done["in_hands"]) == (False, "A-1", 0)
     assert done["reusable"] > 0
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from erpsync.cli.shapes import queue, running, standing, told
+from erpsync.cli.shapes import keeping, queue, running, standing, told
 from erpsync.cli.shapes.keys import TEXT, WHOLE, Keys, Shape, key, keys, maybe
 
 ERROR = Shape(
@@ -25,7 +25,7 @@ ERROR = Shape(
 @cache
 def shapes() -> dict[str, Shape]:
     """Every shape by its name, in alphabetical order."""
-    every = (*queue.SHAPES, *told.SHAPES, *standing.SHAPES, *running.SHAPES, ERROR)
+    every = (*queue.SHAPES, *told.SHAPES, *standing.SHAPES, *keeping.SHAPES, *running.SHAPES, ERROR)
     return {shape.name: shape for shape in sorted(every, key=lambda shape: shape.name)}
 
 

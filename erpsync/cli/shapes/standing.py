@@ -1,4 +1,4 @@
-"""The answers about how things stand: status, systems, workers, settings, the store, the landscape file."""
+"""The answers about how things stand: status, systems, flows, workers, settings."""
 
 from __future__ import annotations
 
@@ -235,60 +235,5 @@ SHAPES = (
             maybe("line", WHOLE, "its line in the landscape file"),
         ),
         key("file", TEXT, "the landscape file"),
-    ),
-    answer(
-        "store.info", "What the store is", key("store", Named(ANYTHING), "sizes, schema, identity, numbers of rows")
-    ),
-    answer(
-        "store.verify",
-        "Whether the store is whole",
-        key("whole", FLAG, "whether it is"),
-        *COUNTED,
-        key(
-            "items",
-            Each(keys(key("where", TEXT, "the check that found it"), key("text", TEXT, "what is wrong"))),
-            "every problem",
-        ),
-    ),
-    answer(
-        "store.migrate",
-        "The store brought to this schema",
-        key("before", WHOLE, "its schema before"),
-        key("after", WHOLE, "its schema now"),
-    ),
-    answer(
-        "check",
-        "The mistakes in the landscape file",
-        key("file", TEXT, "the file"),
-        key("good", FLAG, "whether there is none"),
-        *COUNTED,
-        key(
-            "items",
-            Each(
-                keys(
-                    key("file", TEXT, "the file it is in"),
-                    maybe("line", WHOLE, "its line"),
-                    maybe("column", WHOLE, "its column"),
-                    maybe("where", TEXT, "the table and key"),
-                    key("text", TEXT, "what is wrong"),
-                    maybe("found", ANYTHING, "what stands there"),
-                    maybe("nearest", TEXT, "what was probably meant"),
-                    maybe("valid", Each(TEXT), "what may stand there"),
-                )
-            ),
-            "every mistake, in the file's order",
-        ),
-        maybe(
-            "systems",
-            Each(
-                keys(
-                    key("system", TEXT, "its name"),
-                    key("up", FLAG, "whether it answered well"),
-                    maybe("seconds", DECIMAL, "how long it took"),
-                    maybe("text", TEXT, "what it said"),
-                )
-            ),
-            "each system that was asked (--online)",
-        ),
     ),
 )
