@@ -39,7 +39,7 @@ def check(
     file = bench.landscape_path
     mistakes = all_mistakes(file, environ=bench.environ)
     if not mistakes:
-        mistakes = _of_adapters(bench)
+        mistakes = mistakes_of_adapters(bench)
     if mistakes:
         return _bad(bench, file, mistakes, output)
     landscape = bench.landscape
@@ -78,7 +78,7 @@ def check(
     return UNREACHABLE if bad else 0
 
 
-def _of_adapters(bench: Workbench) -> list[LandscapeError]:
+def mistakes_of_adapters(bench: Workbench) -> list[LandscapeError]:
     """What the adapters find wrong with their options and spec files; secrets are not asked for here."""
     from erpsync.adapters.opening import open_adapter, with_limits_of_spec  # noqa: PLC0415  (loads what only talking needs)
     from erpsync.config.reading import placed  # noqa: PLC0415  (as above)

@@ -124,6 +124,7 @@ def _item(row: WorkerRow, now: datetime) -> dict[str, object]:
         "stop_asked_by": row.stop_asked_by,
         "stopped": utc(row.stopped_at),
         "in_hand": row.in_hand,
+        "version": row.version or None,
     }
 
 

@@ -52,6 +52,7 @@ READS = {
     "status",
     "trace",
     "check",
+    "doctor",
     "help",
     "messages list",
     "messages show",
