@@ -17,9 +17,7 @@ from erpsync.store.connection import LOG_BYTES
 from erpsync.store.faults import holder, locks_on, process_named
 
 # File systems whose locks do not hold between machines, or not at all: SQLite must not be used over them.
-_OVER_A_NETWORK = frozenset(
-    ("nfs", "nfs4", "cifs", "smb3", "smbfs", "ncpfs", "9p", "afs", "ceph", "glusterfs", "lustre", "gfs2", "ocfs2", "davfs")
-)
+_OVER_A_NETWORK = frozenset("nfs nfs4 cifs smb3 smbfs ncpfs 9p afs ceph glusterfs lustre gfs2 ocfs2 davfs".split())
 _OVER_A_NETWORK_BY_A_PROCESS = ("fuse.sshfs", "fuse.glusterfs", "fuse.ceph", "fuse.rclone", "fuse.s3fs", "fuse.davfs2")
 _OCTAL = re.compile(r"\\([0-7]{3})")
 _PARTS = ("", "-wal", "-shm", ".epoch")
@@ -92,7 +90,9 @@ def log(path: Path) -> Log | None:
         return None
     page = 65_536 if page == 1 else page
     old = {byte for byte, mark in zip(_READERS, marks, strict=True) if mark < newest}
-    keepers = {pid for kind, pid, first, last in locks_on(shared) if kind == "READ" for byte in old if first <= byte <= last}
+    keepers = {
+        pid for kind, pid, first, last in locks_on(shared) if kind == "READ" for byte in old if first <= byte <= last
+    }
     return Log(newest * (page + 24), tuple(process_named(pid) for pid in sorted(keepers)))
 
 

@@ -51,6 +51,10 @@ def _made(check: Callable[[Patient], Finding], patient: Patient) -> Finding:
     except Needs as lack:
         return Finding(State.UNKNOWN, f"needs {lack}")
     except ErpsyncError as error:
-        return Finding(State.UNKNOWN, error.message, "erpsync check" if error.exit_code == 2 else "erpsync store verify")
+        return Finding(
+            State.UNKNOWN, error.message, "erpsync check" if error.exit_code == 2 else "erpsync store verify"
+        )
     except Exception as error:  # noqa: BLE001  (in a damaged store anything may stand anywhere: the other checks go on)
-        return Finding(State.UNKNOWN, f"could not be looked at: {type(error).__name__}: {error}", "erpsync store verify")
+        return Finding(
+            State.UNKNOWN, f"could not be looked at: {type(error).__name__}: {error}", "erpsync store verify"
+        )

@@ -116,7 +116,8 @@ def _against_the_store(patient: Patient) -> list[Finding]:
     apart = {name: seconds for name, seconds in known.items() if abs(seconds) > _APART_SECONDS}
     if apart:
         each = ", ".join(
-            f"{name} is {duration(abs(seconds))} {'ahead' if seconds > 0 else 'behind'}" for name, seconds in apart.items()
+            f"{name} is {duration(abs(seconds))} {'ahead' if seconds > 0 else 'behind'}"
+            for name, seconds in apart.items()
         )
         ours = len(apart) > 1 and len(apart) == len(known) and len({seconds > 0 for seconds in apart.values()}) == 1
         text = f"against ours {each}" + ("; all of them, so ours is the one that is wrong" if ours else "")

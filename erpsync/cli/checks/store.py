@@ -42,7 +42,9 @@ def _absent(patient: Patient) -> Finding:
     if path.is_symlink() or path.is_dir() or not path.parent.is_dir():
         return bad(f"{path.name} is no file, or its folder is not there", look)
     if patient.files.was_here:
-        return bad(f"{path.name} is {'empty' if path.exists() else 'gone'}: what lies beside it says that it was here", look)
+        return bad(
+            f"{path.name} is {'empty' if path.exists() else 'gone'}: what lies beside it says that it was here", look
+        )
     kinds = dict.fromkeys(flow.kind for flow in patient.landscape.flows)
     run = command_line("erpsync", "sync", *kinds) if kinds else "erpsync check"
     return bad(f"{path.name} does not exist yet: nothing was synchronised here", run)
@@ -104,7 +106,9 @@ def _by_its_rows(patient: Patient) -> tuple[str, list[Finding]]:
             more = f" and {len(look.wrong) - 1} more" if len(look.wrong) > 1 else ""
             return "", [bad(f"it is damaged: {look.wrong[0]}{more}", "erpsync store verify")]
         found, why = itself(db), taken_for_backup(db, patient.path, line)
-    whole = "whole at a quick look" if look.looked == look.tables else f"{look.looked} of {look.tables} tables looked at"
+    whole = (
+        "whole at a quick look" if look.looked == look.tables else f"{look.looked} of {look.tables} tables looked at"
+    )
     size = f"{amount(patient.files.size)}, log {amount(patient.files.log_size)}"
     if found is None:
         return size, [bad("it was never finished making", "erpsync run")]

@@ -38,7 +38,9 @@ def workers(patient: Patient) -> Finding:
         return _nobody(patient, silent, last, due=due, late=late)
     wrong = []
     if silent:
-        wrong.append(warn(f"{_names(silent)} silent for {patient.times.lasting(_seen(silent))}", "erpsync workers list"))
+        wrong.append(
+            warn(f"{_names(silent)} silent for {patient.times.lasting(_seen(silent))}", "erpsync workers list")
+        )
     others = [row for row in there if row.version and row.version != erpsync.__version__]
     if others:
         versions = ", ".join(dict.fromkeys(row.version for row in others))
@@ -53,7 +55,9 @@ def _nobody(
     patient: Patient, silent: list[WorkerRow], last: datetime | None, *, due: int, late: Unread | None
 ) -> Finding:
     since = f"for {patient.times.lasting(last)}" if last else "yet"
-    who = f"none has run {since}" if not silent else f"{_names(silent)} silent for {patient.times.lasting(_seen(silent))}"
+    who = (
+        f"none has run {since}" if not silent else f"{_names(silent)} silent for {patient.times.lasting(_seen(silent))}"
+    )
     if due:
         return bad(f"{who}, {plural(due, 'message')} wait{'s' if due == 1 else ''}", "erpsync run")
     if late is not None:
@@ -116,7 +120,10 @@ def _asked(patient: Patient) -> Finding:
     whom = {name: with_limits_of_spec(system) for name, system in patient.landscape.systems.items()}
     reached = bench.wait_for(lambda: ask_each(whom, bench.adapter))
     wrong = [
-        bad(f"{name} failed in {took(seconds)}: {safe(text, limit=_ERROR)}", command_line("erpsync", "systems", "probe", name))
+        bad(
+            f"{name} failed in {took(seconds)}: {safe(text, limit=_ERROR)}",
+            command_line("erpsync", "systems", "probe", name),
+        )
         for name, up, seconds, text in reached
         if not up
     ]

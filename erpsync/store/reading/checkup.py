@@ -113,7 +113,8 @@ def unread(db: Connection, company: str, *, now_ms: int) -> list[Unread]:
         (company, now_ms),
     )
     return [
-        Unread(str(name), str(kind), moment(due), moment_or_none(read), str(error)) for name, kind, due, read, error in rows
+        Unread(str(name), str(kind), moment(due), moment_or_none(read), str(error))
+        for name, kind, due, read, error in rows
     ]
 
 

@@ -59,7 +59,9 @@ def workers_with_ids(db: Connection, ids: Iterable[int]) -> list[WorkerRow]:
     )
 
 
-def _read(rows: Iterable[tuple[int, str, int, str, int, int, str | None, int | None, int, str, str | None]]) -> list[WorkerRow]:
+def _read(
+    rows: Iterable[tuple[int, str, int, str, int, int, str | None, int | None, int, str, str | None]],
+) -> list[WorkerRow]:
     return [
         WorkerRow(
             *row[:4], moment(row[4]), moment(row[5]), row[6], moment(row[7]) if row[7] is not None else None, *row[8:]
