@@ -69,9 +69,14 @@ def work(folder: Path, *, seen: float = 1, digest: str = "", version: str = "", 
 
 def calm(folder: Path) -> None:
     """All systems up, and nothing on its way."""
-    change(folder, "UPDATE systems SET state = 'up', limited_until = 0, clock_offset = NULL")
-    for table in ("waits", "attempts", "exceptions", "messages", "counts"):
-        change(folder, f"DELETE FROM {table}")
+
+    def act(db: Connection) -> None:
+        db.execute("UPDATE systems SET state = 'up', limited_until = 0, clock_offset = NULL")
+        for table in ("waits", "attempts", "exceptions", "messages", "counts"):
+            db.execute(f"DELETE FROM {table}")
+
+    with Store.open(folder / "erpsync.db", now=NIGHT) as store:
+        store.writer.call(act)
     (folder / "erpsync.db.epoch").unlink()  # or the store would stand behind its line, as a backup does
 
 
