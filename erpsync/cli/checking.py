@@ -12,6 +12,7 @@ from erpsync.cli.commands import Command, alone, workbench
 from erpsync.cli.exit_codes import UNREACHABLE, USAGE
 from erpsync.cli.options import Answer, AnswerFormat
 from erpsync.cli.output import command_line, emit, room, say, utc
+from erpsync.cli.progress import under_way
 from erpsync.cli.tables import wrapped
 from erpsync.errors import LandscapeError, UsageError
 from erpsync.terminal import plural, safe, took
@@ -45,7 +46,10 @@ def check(
     landscape = bench.landscape
     owners = {flow.kind for flow in landscape.flows if landscape.owner(flow.kind)} | set(landscape.owners)
     counted = f"{plural(len(landscape.systems), 'system')}, {plural(len(landscape.flows), 'flow')}, {plural(len(owners), 'owner')}"
-    reached = _online(bench) if online else []
+    reached: list[tuple[str, bool, float | None, str]] = []
+    if online:
+        with under_way(f"asking {safe(', '.join(landscape.systems))}", quiet=output is Answer.JSON):
+            reached = _online(bench)
     bad = [one for one in reached if not one[1]]
     if output is Answer.JSON:
         systems = [

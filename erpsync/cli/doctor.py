@@ -10,6 +10,7 @@ from erpsync.cli.commands import Command, alone, workbench
 from erpsync.cli.exit_codes import NO
 from erpsync.cli.options import Answer, AnswerFormat
 from erpsync.cli.output import emit, room, say, utc
+from erpsync.cli.progress import under_way
 from erpsync.cli.tables import wrapped
 from erpsync.errors import ErpsyncError
 from erpsync.terminal import plural, safe
@@ -49,7 +50,8 @@ def doctor(
     from erpsync.cli.checks.examine import examine  # noqa: PLC0415  (not for help)
 
     bench = workbench(ctx)
-    found = examine(bench, online=online)
+    with under_way("doctor", quiet=output is Answer.JSON) as told:
+        found = examine(bench, online=online, told=told.step)
     well = all(one.finding.state in ("ok", "warn") for one in found)
     if output is Answer.JSON:
         emit(_answer(bench, found, well=well))

@@ -12,6 +12,7 @@ from erpsync.cli.classes import once_of
 from erpsync.cli.commands import Command, group, workbench
 from erpsync.cli.options import HOW, Answer, AnswerFormat, Format, Full, Limit, Output, Reason, Sort, Where, Yes, one_id
 from erpsync.cli.output import command_line, emit, envelope, listing, say
+from erpsync.cli.progress import under_way
 from erpsync.cli.selecting import clock, count_line, one_currency, selection, stake_json, stake_text
 from erpsync.cli.tables import KEY_ROOM, Column
 from erpsync.cli.wording import message_item, next_lines, next_of_message, state_words, waits_for
@@ -206,8 +207,9 @@ def settle(
     from erpsync.engine.deliver import by_hand  # noqa: PLC0415  (the engine: only for acts)
 
     if delivered is None and not not_delivered:
-        bench.open_to_write("messages settle")
-        settled = bench.wait_for(lambda: by_hand.ask_now(bench, message_id))
+        with under_way(f"asking {safe(row.system)}", quiet=output is Answer.JSON):
+            bench.open_to_write("messages settle")
+            settled = bench.wait_for(lambda: by_hand.ask_now(bench, message_id))
     else:
         belief = (
             f"delivered as {safe(delivered, limit=40)}" if delivered is not None else "not delivered: it is sent again"

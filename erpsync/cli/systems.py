@@ -13,6 +13,7 @@ from erpsync.cli.commands import Command, group, workbench
 from erpsync.cli.exit_codes import UNREACHABLE
 from erpsync.cli.options import Answer, AnswerFormat, Format, Limit, Output, Reason, Sort, Where, Yes
 from erpsync.cli.output import command_line, emit, envelope, listing, say, utc
+from erpsync.cli.progress import under_way
 from erpsync.cli.selecting import clock, filtered
 from erpsync.cli.status import state_text
 from erpsync.cli.tables import Column
@@ -187,9 +188,10 @@ def probe(ctx: typer.Context, system: Name, *, output: AnswerFormat = Answer.TAB
     bench.system(system)
     from erpsync.engine.upkeep.systems import probe as probe_system  # noqa: PLC0415  (the engine: only for acts)
 
-    bench.open_to_write("systems probe", create=True)
     try:
-        result = bench.wait_for(lambda: probe_system(bench, system))
+        with under_way(f"asking {safe(system)}", quiet=output is Answer.JSON):
+            bench.open_to_write("systems probe", create=True)
+            result = bench.wait_for(lambda: probe_system(bench, system))
     except CallError as error:
         ok, seconds, text, waiting = False, None, error.message, 0
     else:

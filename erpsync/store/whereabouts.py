@@ -16,9 +16,9 @@ from pathlib import Path
 from erpsync.store.connection import LOG_BYTES
 from erpsync.store.faults import holder, locks_on, process_named
 
-# File systems whose locks do not hold between machines, or not at all: SQLite must not be used over them.
-_OVER_A_NETWORK = frozenset("nfs nfs4 cifs smb3 smbfs ncpfs 9p afs ceph glusterfs lustre gfs2 ocfs2 davfs".split())
-_OVER_A_NETWORK_BY_A_PROCESS = ("fuse.sshfs", "fuse.glusterfs", "fuse.ceph", "fuse.rclone", "fuse.s3fs", "fuse.davfs2")
+# How the names of file systems begin whose locks do not hold between machines, or not at all.
+_OVER_A_NETWORK = ("nfs", "cifs", "smb", "ncpfs", "9p", "afs", "ceph", "glusterfs", "lustre", "gfs2", "ocfs2", "davfs")
+_BY_A_PROCESS = ("fuse.sshfs", "fuse.glusterfs", "fuse.ceph", "fuse.rclone", "fuse.s3fs", "fuse.davfs")
 _OCTAL = re.compile(r"\\([0-7]{3})")
 _PARTS = ("", "-wal", "-shm", ".epoch")
 _HELD_TOO_LONG = 2 * LOG_BYTES
@@ -145,4 +145,4 @@ def file_system(folder: Path, *, mounts: Path = Path("/proc/self/mounts")) -> st
 
 def is_over_a_network(kind: str) -> bool:
     """Whether SQLite's locks do not hold on a file system of this kind."""
-    return kind in _OVER_A_NETWORK or kind.startswith(_OVER_A_NETWORK_BY_A_PROCESS)
+    return kind.startswith((*_OVER_A_NETWORK, *_BY_A_PROCESS))

@@ -36,11 +36,18 @@ class Checked:
     finding: Finding
 
 
-def examine(bench: Workbench, *, online: bool) -> list[Checked]:
-    """What every check found; ``online``: the systems are asked too. Raises nothing."""
+def examine(bench: Workbench, *, online: bool, told: Callable[[str, int, int], None]) -> list[Checked]:
+    """What every check found; ``online``: the systems are asked too. Raises nothing.
+
+    ``told`` hears which check is made next, how many were and how many there are.
+    """
     patient = Patient(bench, online=online)
+    found: list[Checked] = []
     try:
-        return [Checked(name, _made(check, patient)) for name, check in CHECKS.items()]
+        for name, check in CHECKS.items():
+            told(name, len(found), len(CHECKS))
+            found.append(Checked(name, _made(check, patient)))
+        return found
     finally:
         patient.close()
 
