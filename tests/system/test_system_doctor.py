@@ -166,6 +166,25 @@ def test_who_holds_the_lock_to_write_and_does_nothing_with_it_is_named(office: O
     assert office.checks()["store"]["state"] == "ok"
 
 
+def test_who_writes_all_the_time_keeps_nobody_away(office: Office) -> None:
+    code = (
+        "import sqlite3, sys; db = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=30)\n"
+        "db.execute('CREATE TABLE made_busy (n INTEGER)'); print('held', flush=True)\n"
+        "while True:\n"
+        "    db.execute('BEGIN IMMEDIATE')\n"
+        "    for n in range(500): db.execute('INSERT INTO made_busy VALUES (?)', (n,))\n"
+        "    db.execute('COMMIT')"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, str(office.store)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        assert [office.checks()["store"]["state"] for _ in range(4)] == ["ok"] * 4
+    finally:
+        process.kill()
+        process.communicate()
+
+
 def test_a_reader_that_keeps_the_log_from_being_begun_anew_is_named(office: Office) -> None:
     grow = (
         "INSERT INTO made_big SELECT zeroblob(1000000) FROM (VALUES (1), (2), (3), (4), (5), (6), (7), (8), (9), (10))"
