@@ -13,6 +13,7 @@ from erpsync.cli.exit_codes import NO
 from erpsync.cli.listings import listing
 from erpsync.cli.options import WHAT, Answer, AnswerFormat, Format, Limit, Output, Raw, Sort, Where, duration
 from erpsync.cli.output import emit, envelope, say, utc
+from erpsync.cli.progress import under_way
 from erpsync.cli.selecting import clock, count_line, selection
 from erpsync.cli.tables import KEY_ROOM, Column
 from erpsync.errors import UsageError
@@ -130,7 +131,7 @@ def verify(
 
     bench = workbench(ctx)
     wanted = [_read_noted(text) for text in noted or ()]
-    with bench.store.read() as db:
+    with under_way("audit verify", quiet=output is Answer.JSON), bench.store.read() as db:
         problems = [*verify_chains(db), *(problem for one in wanted if (problem := _missing(db, *one)))]
         ends = newest(db)
     if output is Answer.JSON:

@@ -12,6 +12,7 @@ from erpsync.cli.commands import Command, alone, workbench
 from erpsync.cli.exit_codes import UNREACHABLE, USAGE
 from erpsync.cli.options import Answer, AnswerFormat
 from erpsync.cli.output import command_line, emit, envelope, envelope_of, room, say
+from erpsync.cli.progress import under_way
 from erpsync.cli.tables import wrapped
 from erpsync.errors import LandscapeError, UsageError
 from erpsync.terminal import plural, safe, took
@@ -39,13 +40,16 @@ def check(
     file = bench.landscape_path
     mistakes = all_mistakes(file, environ=bench.environ)
     if not mistakes:
-        mistakes = _of_adapters(bench)
+        mistakes = mistakes_of_adapters(bench)
     if mistakes:
         return _bad(bench, file, mistakes, output)
     landscape = bench.landscape
     owners = {flow.kind for flow in landscape.flows if landscape.owner(flow.kind)} | set(landscape.owners)
     counted = f"{plural(len(landscape.systems), 'system')}, {plural(len(landscape.flows), 'flow')}, {plural(len(owners), 'owner')}"
-    reached = _online(bench) if online else []
+    reached: list[tuple[str, bool, float | None, str]] = []
+    if online:
+        with under_way(f"asking {safe(', '.join(landscape.systems))}", quiet=output is Answer.JSON):
+            reached = _online(bench)
     bad = [one for one in reached if not one[1]]
     if output is Answer.JSON:
         systems = [
@@ -77,7 +81,7 @@ def check(
     return UNREACHABLE if bad else 0
 
 
-def _of_adapters(bench: Workbench) -> list[LandscapeError]:
+def mistakes_of_adapters(bench: Workbench) -> list[LandscapeError]:
     """What the adapters find wrong with their options and spec files; secrets are not asked for here."""
     from erpsync.adapters.opening import open_adapter, with_limits_of_spec  # noqa: PLC0415  (loads what only talking needs)
     from erpsync.config.reading import placed  # noqa: PLC0415  (as above)

@@ -29,6 +29,7 @@ from erpsync.cli.options import (
     from_stdin,
 )
 from erpsync.cli.output import command_line, emit, envelope, say, utc
+from erpsync.cli.progress import under_way
 from erpsync.cli.selecting import clock, count_line, one_currency, selection, stake_text, stakes_json, sums_text
 from erpsync.cli.tables import KEY_ROOM, Column
 from erpsync.cli.wording import cause_text, message_item
@@ -223,8 +224,9 @@ def _carry_out(
     what = plural(len(rows), "dead letter" if verb == "discard" else "letter")
     left = f"left; nothing was {done_to}"
     ask(bench, verb, what=what, answer=str(len(rows)), yes=yes, stdin_taken=stdin_taken, left=left)
-    bench.open_to_write(f"dlq {verb}")
-    result = act([row.message_id for row in rows])
+    with under_way(f"dlq {verb}", quiet=output is Answer.JSON):
+        bench.open_to_write(f"dlq {verb}")
+        result = act([row.message_id for row in rows])
     if output is Answer.JSON:
         emit(_done_answer(bench, verb, rows, result))
     else:

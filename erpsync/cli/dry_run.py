@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from erpsync.cli.exit_codes import NO, UNREACHABLE
 from erpsync.cli.options import Answer
 from erpsync.cli.output import command_line, emit, envelope, flush, remark, room, say
+from erpsync.cli.progress import under_way
 from erpsync.cli.tables import Column, table
 from erpsync.terminal import count, padded, plural, quoted, safe, took, width
 
@@ -24,7 +25,8 @@ def show(bench: Workbench, names: list[str], *, output: Answer, again: list[str]
     """Read, show what would be written, and return the exit code: 3 when nothing could be read, 1 when a part."""
     from erpsync.engine.dryrun import preview  # noqa: PLC0415  (the engine: only where it works)
 
-    found = bench.wait_for(lambda: preview(bench, kinds=names, **wish))
+    with under_way("sync --dry-run", quiet=output is Answer.JSON):
+        found = bench.wait_for(lambda: preview(bench, kinds=names, **wish))
     documents = sorted(found.documents, key=lambda document: (_nothing(document), document.key, document.target))
     if output is Answer.JSON:
         emit(envelope(bench, "sync.dry-run", **_answer(found, documents)))

@@ -31,6 +31,7 @@ from erpsync.cli.options import (
     one_id,
 )
 from erpsync.cli.output import command_line, emit, envelope, say, utc
+from erpsync.cli.progress import under_way
 from erpsync.cli.selecting import clock, count_line, selection
 from erpsync.cli.tables import KEY_ROOM, Column
 from erpsync.cli.wording import key_text, waiting_seconds
@@ -226,8 +227,10 @@ def apply(
     )
     from erpsync.engine.intake.again import apply_events  # noqa: PLC0415  (the engine: only for acts)
 
-    bench.open_to_write("events apply")
-    done = apply_events(bench, [row.event_id for row in rows], actor=bench.actor, reason=reason, command=bench.command)
+    wanted = [row.event_id for row in rows]
+    with under_way("events apply", quiet=output is Answer.JSON):
+        bench.open_to_write("events apply")
+        done = apply_events(bench, wanted, actor=bench.actor, reason=reason, command=bench.command)
     return _say_applied(bench, rows, done, output)
 
 

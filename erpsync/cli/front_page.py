@@ -31,6 +31,7 @@ Run
 
 Set up
   init, check, config           the landscape file, its mistakes, what holds
+  doctor        whether machine, store, clock, workers are well, and what to run
   store         info, verify, backup, prune, migrate
   sim, demo     a practice landscape
 

@@ -125,7 +125,11 @@ def _json() -> list[str]:
 
     found = shapes()
     column = max(map(len, found))
-    every = [f"  {name:<{column}}  {shape.says}" for name, shape in found.items()]
+    every = [
+        line
+        for name, shape in found.items()
+        for line in wrapped(shape.says, room=_WIDTH, first=f"  {name:<{column}}  ", then=" " * (column + 4))
+    ]
     end = ["", "Every key of one:  erpsync help json dlq.list", "Its JSON Schema:   erpsync help json dlq.list -o json"]
     return [*_JSON.splitlines(), *every, *end]
 

@@ -26,6 +26,7 @@ class _Everything(Commands):
         "config": "erpsync.cli.config",
         "demo": "erpsync.cli.demo",
         "dlq": "erpsync.cli.dlq",
+        "doctor": "erpsync.cli.doctor",
         "events": "erpsync.cli.events",
         "exceptions": "erpsync.cli.exceptions",
         "flows": "erpsync.cli.flows",

@@ -12,6 +12,7 @@ from erpsync.cli.commands import Command, alone, workbench
 from erpsync.cli.exit_codes import NO
 from erpsync.cli.options import Answer, AnswerFormat, DryRun, MaybeIds, Output, Reason, Where, Yes, from_stdin
 from erpsync.cli.output import emit, envelope, room, say
+from erpsync.cli.progress import under_way
 from erpsync.cli.selecting import selection, stakes_json
 from erpsync.cli.tables import wrapped
 from erpsync.cli.wording import key_text
@@ -54,7 +55,8 @@ def replay(
     if not dry_run:
         bench.refuse_change("replay")
     ids_or_where("replay", ids, where, hint="erpsync replay --where 'system = wms' --dry-run")
-    send, left_out, line = _frozen(bench, ids, where)
+    with under_way("replay: looking for the letters", quiet=output is Answer.JSON):
+        send, left_out, line = _frozen(bench, ids, where)
     if not send and not left_out:
         if output is Answer.JSON:
             emit(envelope(bench, "replay", **_answer(bench, send, left_out, line)))
@@ -86,9 +88,10 @@ def replay(
     )
     from erpsync.engine.replay import letters  # noqa: PLC0415  (the engine: only for acts)
 
-    bench.open_to_write("replay")
     ids_of = [row.message_id for row in send]
-    result = letters.replay(bench, ids_of, actor=bench.actor, reason=reason, command=bench.command)
+    with under_way("replay", quiet=output is Answer.JSON):
+        bench.open_to_write("replay")
+        result = letters.replay(bench, ids_of, actor=bench.actor, reason=reason, command=bench.command)
     return _say_done(bench, send, left_out, line, result, output)
 
 

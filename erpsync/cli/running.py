@@ -10,7 +10,7 @@ from erpsync.cli.commands import Command, alone, workbench
 from erpsync.cli.exit_codes import INTERRUPTED, TERMINATED
 from erpsync.cli.options import Answer, AnswerFormat
 from erpsync.cli.output import emit, envelope, remark, say, warn
-from erpsync.cli.progress import waits_text
+from erpsync.cli.progress import under_way, waits_text
 from erpsync.cli.selecting import clock
 from erpsync.errors import UsageError
 from erpsync.terminal import plural, safe
@@ -45,8 +45,19 @@ def run(
         remark(
             f"{safe(landscape.name)}: a worker runs, {plural(len(landscape.flows), 'flow')}; Ctrl-C stops it after what is in flight"
         )
-    waits = None if output is Answer.JSON else lambda found: remark(waits_text(found, clock(bench)))
-    report = bench.wait_for(lambda: run_worker(bench, once=once, until_idle=until_idle, waits=waits))
+    quiet = output is Answer.JSON
+    ends = "run --once" if once else "run --until-idle"
+    with under_way(ends, quiet=quiet or not (once or until_idle)) as told:
+        waits = None if quiet else lambda found: told.remark(waits_text(found, clock(bench)))
+        report = bench.wait_for(
+            lambda: run_worker(
+                bench,
+                once=once,
+                until_idle=until_idle,
+                waits=waits,
+                did=lambda read, delivered: told.step(f"{read:,} read, {delivered:,} delivered"),
+            )
+        )
     died = int(getattr(report, "died", 0))
     if output is Answer.JSON:
         emit(

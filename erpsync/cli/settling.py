@@ -10,6 +10,7 @@ from erpsync.cli.asking import ask
 from erpsync.cli.commands import workbench
 from erpsync.cli.options import HOW, Answer, AnswerFormat, Reason, Yes, one_id
 from erpsync.cli.output import command_line, emit, envelope, say
+from erpsync.cli.progress import under_way
 from erpsync.cli.selecting import stake_json, stake_text
 from erpsync.errors import UsageError
 from erpsync.terminal import safe
@@ -60,8 +61,9 @@ def settle(
     from erpsync.engine.deliver import by_hand  # noqa: PLC0415  (the engine: only for acts)
 
     if delivered is None and not not_delivered:
-        bench.open_to_write("messages settle")
-        settled = bench.wait_for(lambda: by_hand.ask_now(bench, message_id))
+        with under_way(f"asking {safe(row.system)}", quiet=output is Answer.JSON):
+            bench.open_to_write("messages settle")
+            settled = bench.wait_for(lambda: by_hand.ask_now(bench, message_id))
     else:
         belief = (
             f"delivered as {safe(delivered, limit=40)}" if delivered is not None else "not delivered: it is sent again"

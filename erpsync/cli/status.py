@@ -12,6 +12,7 @@ from erpsync.cli.exit_codes import NO
 from erpsync.cli.options import Answer, AnswerFormat, duration
 from erpsync.cli.output import emit, envelope, room, say
 from erpsync.cli.pausing import pause_text
+from erpsync.cli.progress import under_way
 from erpsync.cli.selecting import clock, one_currency
 from erpsync.cli.tables import Column, padded_pair, table, wrapped
 from erpsync.errors import UsageError
@@ -56,7 +57,8 @@ def status(
         if check:
             raise UsageError("--check answers once, --watch goes on", hint="one of them")
         watch_status(bench, every_seconds=_pace(every), output=output)
-    found = read_status(bench)
+    with under_way("status", quiet=output is Answer.JSON):
+        found = read_status(bench)
     if output is Answer.JSON:
         from erpsync.cli.status_json import status_answer  # noqa: PLC0415  (only where it is asked for)
 

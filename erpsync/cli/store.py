@@ -11,6 +11,7 @@ from erpsync.cli.commands import Command, group, workbench
 from erpsync.cli.exit_codes import NO
 from erpsync.cli.options import Answer, AnswerFormat, Yes
 from erpsync.cli.output import emit, envelope, say
+from erpsync.cli.progress import under_way
 from erpsync.cli.selecting import clock
 from erpsync.cli.store_backup import EPILOG as BACKUP_EPILOG
 from erpsync.cli.store_backup import backup
@@ -40,8 +41,8 @@ def verify(
     from erpsync.store.checking import verify as verify_store  # noqa: PLC0415  (not for help)
 
     bench = workbench(ctx)
-    with bench.store.read() as db:
-        problems = verify_store(db, quick=quick)
+    with under_way("store verify", quiet=output is Answer.JSON) as told, bench.store.read() as db:
+        problems = verify_store(db, quick=quick, told=told.step)
     if output is Answer.JSON:
         items = [{"where": problem.check, "text": problem.text} for problem in problems]
         emit(envelope(bench, "store.verify", whole=not problems, total=len(items), shown=len(items), items=items))
@@ -92,7 +93,8 @@ def migrate(ctx: typer.Context, *, yes: Yes = False, output: AnswerFormat = Answ
         left="left; nothing was changed",
     )
     bench.close()
-    before, after = migrate_store(path, now=bench.now())
+    with under_way("store migrate", quiet=output is Answer.JSON):
+        before, after = migrate_store(path, now=bench.now())
     if output is Answer.JSON:
         emit(envelope(bench, "store.migrate", before=before, after=after))
     elif before == after:

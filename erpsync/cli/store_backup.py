@@ -10,7 +10,7 @@ import typer
 from erpsync.cli.commands import workbench
 from erpsync.cli.options import Answer, AnswerFormat, Reason
 from erpsync.cli.output import command_line, emit, envelope, room, say, utc, warn
-from erpsync.cli.progress import LongLine
+from erpsync.cli.progress import under_way
 from erpsync.cli.selecting import clock
 from erpsync.cli.tables import wrapped
 from erpsync.errors import StoreError
@@ -18,7 +18,6 @@ from erpsync.terminal import count, plural, safe, size
 
 if TYPE_CHECKING:
     from erpsync.store.backup import Copy
-    from erpsync.store.telling import Telling
     from erpsync.workbench import Workbench
 
 EPILOG = """\
@@ -50,28 +49,14 @@ def backup(
     from erpsync.store.backup import back_up  # noqa: PLC0415  (not for help)
 
     bench = workbench(ctx)
-    line = LongLine()
-    try:
-        copy = back_up(
-            bench.store, (bench.folder or Path.cwd()) / Path(file).expanduser(), now=bench.now, tell=_telling(line)
-        )
-    finally:
-        line.clear()
+    target = (bench.folder or Path.cwd()) / Path(file).expanduser()
+    with under_way("store backup", quiet=output is Answer.JSON) as told:
+        copy = back_up(bench.store, target, now=bench.now, tell=told.bytes_step)
     act = _noted(bench, copy, reason)
     if output is Answer.JSON:
         emit(envelope(bench, "store.backup", **_item(copy), act=f"A-{act}" if act else None))
     else:
         _say(bench, copy)
-
-
-def _telling(line: LongLine) -> Telling:
-    def tell(what: str, done: int, of: int) -> None:
-        if of:
-            line.show(what, size(done), size(of), part=done / of)
-        else:
-            line.show(what)
-
-    return tell
 
 
 def _noted(bench: Workbench, copy: Copy, reason: str) -> int | None:

@@ -10,6 +10,7 @@ import typer
 from erpsync.cli.commands import workbench
 from erpsync.cli.options import Answer, AnswerFormat
 from erpsync.cli.output import emit, envelope, room, say
+from erpsync.cli.progress import under_way
 from erpsync.cli.selecting import clock
 from erpsync.cli.tables import wrapped
 from erpsync.terminal import Clock, plural, safe, size
@@ -25,7 +26,7 @@ def info(ctx: typer.Context, *, output: AnswerFormat = Answer.TABLE) -> None:
     from erpsync.store.facts import info as info_of  # noqa: PLC0415  (not for help)
 
     bench = workbench(ctx)
-    with bench.store.read() as db:
+    with under_way("store info", quiet=output is Answer.JSON), bench.store.read() as db:
         facts = info_of(db, bench.landscape.store)
     facts["keep_seconds"] = int(bench.landscape.keep.total_seconds())
     if output is Answer.JSON:

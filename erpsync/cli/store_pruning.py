@@ -10,7 +10,7 @@ import typer
 from erpsync.cli.commands import workbench
 from erpsync.cli.options import WHAT, Answer, AnswerFormat, DryRun, Reason, Yes, duration
 from erpsync.cli.output import emit, envelope, say, utc
-from erpsync.cli.progress import LongLine
+from erpsync.cli.progress import under_way
 from erpsync.cli.selecting import clock
 from erpsync.errors import UsageError
 from erpsync.terminal import plural, safe, size
@@ -18,7 +18,6 @@ from erpsync.terminal import plural, safe, size
 if TYPE_CHECKING:
     from erpsync.engine.upkeep.pruning import Pruned
     from erpsync.store.pruning import Counts
-    from erpsync.store.telling import Telling
     from erpsync.workbench import Workbench
 
 EPILOG = """\
@@ -58,11 +57,8 @@ def prune(
         bench.refuse_change("store prune")
     span = _span(bench, keep)
     before = bench.now() - span
-    line = LongLine()
-    try:
-        found = pruning.survey(bench.store, before=before, tell=_telling(line))
-    finally:
-        line.clear()
+    with under_way("store prune: looking for what may go", quiet=output is Answer.JSON) as told:
+        found = pruning.survey(bench.store, before=before, tell=told.step)
     if output is Answer.TABLE:
         _show(bench, found.counts, before, dry_run=dry_run)
     if dry_run or not found.counts.any:
@@ -79,30 +75,20 @@ def prune(
         left="left; nothing was removed",
         hint="--yes if that is right",
     )
-    store = bench.open_to_write("store prune")
-    try:
+    with under_way("store prune", quiet=output is Answer.JSON) as told:
         done = pruning.prune(
-            store,
+            bench.open_to_write("store prune"),
             found,
             now=bench.now,
             actor=bench.actor,
             reason=reason,
             command=bench.command,
-            tell=_telling(line),
+            tell=told.step,
         )
-    finally:
-        line.clear()
     if output is Answer.JSON:
         emit(envelope(bench, "store.prune", **_item(done.gone, span, before, done)))
     else:
         _say_done(done)
-
-
-def _telling(line: LongLine) -> Telling:
-    def tell(what: str, done: int, of: int) -> None:
-        line.show(what, f"{done:,}", f"{of:,}" if of else "", part=done / of if of else None)
-
-    return tell
 
 
 def _span(bench: Workbench, keep: str) -> timedelta:

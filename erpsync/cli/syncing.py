@@ -10,7 +10,7 @@ from erpsync.cli.commands import Command, alone, workbench
 from erpsync.cli.exit_codes import INTERRUPTED, TERMINATED
 from erpsync.cli.options import HOW, WHAT, Answer, AnswerFormat, DryRun, duration
 from erpsync.cli.output import command_line, emit, envelope, room, say
-from erpsync.cli.progress import ProgressLines
+from erpsync.cli.progress import ProgressLines, under_way
 from erpsync.cli.tables import Column, table
 from erpsync.errors import UsageError
 from erpsync.terminal import duration as lasting
@@ -119,7 +119,8 @@ def run_sync(
     from erpsync.engine.sync import sync as sync_kinds  # noqa: PLC0415  (the engine: only where it works)
 
     limit = duration(timeout, option="--timeout")
-    bench.open_to_write("sync", create=True)
+    with under_way("sync: opening the store", quiet=quiet):
+        bench.open_to_write("sync", create=True)
     shown = ProgressLines(bench)
     try:
         return bench.wait_for(

@@ -12,6 +12,7 @@ from erpsync.cli.exit_codes import UNREACHABLE
 from erpsync.cli.options import WHAT, Answer, AnswerFormat, Reason, Yes
 from erpsync.cli.output import command_line, emit, envelope, say, utc
 from erpsync.cli.pausing import in_hand_text, pause_text, waiting_text
+from erpsync.cli.progress import under_way
 from erpsync.cli.selecting import clock
 from erpsync.errors import CallError, UsageError
 from erpsync.terminal import plural, safe, took
@@ -36,9 +37,10 @@ def probe(ctx: typer.Context, system: Name, *, output: AnswerFormat = Answer.TAB
     from erpsync.engine.upkeep.systems import ProbeResult  # noqa: PLC0415  (the engine: only for acts)
     from erpsync.engine.upkeep.systems import probe as probe_system  # noqa: PLC0415  (as above)
 
-    bench.open_to_write("systems probe", create=True)
     try:
-        result = bench.wait_for(lambda: probe_system(bench, system))
+        with under_way(f"asking {safe(system)}", quiet=output is Answer.JSON):
+            bench.open_to_write("systems probe", create=True)
+            result = bench.wait_for(lambda: probe_system(bench, system))
     except CallError as error:
         result = ProbeResult(system, False, None, error.message, 0)
     if output is Answer.JSON:

@@ -27,6 +27,7 @@ from erpsync.cli.options import (
     many_ids,
 )
 from erpsync.cli.output import emit, envelope, say, utc
+from erpsync.cli.progress import under_way
 from erpsync.cli.selecting import clock, filtered
 from erpsync.cli.tables import Column
 from erpsync.cli.wording import waiting_seconds
@@ -133,6 +134,7 @@ def _item(row: WorkerRow, now: datetime) -> dict[str, object]:
         "stop_asked_by": row.stop_asked_by,
         "stopped": utc(row.stopped_at),
         "in_hand": row.in_hand,
+        "version": row.version or None,
     }
 
 
@@ -180,7 +182,8 @@ def stop(
     asked = ask_them(
         store, wanted, company_id=company, now=bench.now(), actor=bench.actor, reason=reason, command=bench.command
     )
-    rows = _until_stopped(bench, asked, seconds=0 if no_wait else most)
+    with under_way(f"waiting for {plural(len(asked), 'worker')} to stop", quiet=output is Answer.JSON):
+        rows = _until_stopped(bench, asked, seconds=0 if no_wait else most)
     running = [row for row in rows if row.stopped_at is None]
     if output is Answer.JSON:
         items = [_item(row, bench.now()) for row in rows]

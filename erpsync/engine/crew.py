@@ -277,8 +277,11 @@ def _runs(pid: int) -> bool:
 async def at_work(context: Context, command: str) -> AsyncIterator[Context]:
     """The same context in the name of a worker that is on record while it works."""
     store = context.store
+    host, pid, landscape_id = socket.gethostname(), os.getpid(), context.routes.names.landscape_id
     worker_id = await store.writer.run(
-        lambda db: workers.arrive(db, host=socket.gethostname(), pid=os.getpid(), command=command, now=context.now_ms)
+        lambda db: workers.arrive(
+            db, host=host, pid=pid, command=command, now=context.now_ms, landscape_id=landscape_id
+        )
     )
     yield replace(context, worker_id=worker_id)
     await store.writer.run(lambda db: workers.leave(db, worker_id, now=context.now_ms))

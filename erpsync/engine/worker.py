@@ -75,10 +75,12 @@ async def run_worker(
     once: bool = False,
     until_idle: bool = False,
     waits: Callable[[Elsewhere], None] | None = None,
+    did: Callable[[int, int], None] | None = None,
 ) -> WorkerReport:
     """Run a worker; ``once``: one turn of reading and delivering what is due now, ``until_idle``: until nothing can move.
 
-    ``waits`` hears what it waits for that is in other workers' hands.
+    ``waits`` hears what it waits for that is in other workers' hands, ``did`` each turn how many documents it has read and
+    delivered.
     Raises StoreError when the store fails while it runs; what was acknowledged is on disk.
     """
     report = WorkerReport()
@@ -89,7 +91,8 @@ async def run_worker(
                 break
         with stop_on_signals(stop, report):
             async with Crew(context, asked_to_stop=stop.set) as crew:
-                await _work(context, crew, report, stop, Waiting(context, waits), once=once, until_idle=until_idle)
+                waiting = Waiting(context, waits)
+                await _work(context, crew, report, stop, waiting, once=once, until_idle=until_idle, did=did)
             report.delivered, report.late, report.stopped_by = crew.feeder.delivered, crew.late, crew.stop_asked_by
     if crew.defects:
         raise crew.defects[0]
@@ -105,6 +108,7 @@ async def _work(
     *,
     once: bool,
     until_idle: bool,
+    did: Callable[[int, int], None] | None,
 ) -> None:
     flows = {(system, kind): flow for system, kind, flow in context.routes.pulls()}
     stages = in_order_of_parents(list(flows))
@@ -122,6 +126,8 @@ async def _work(
             done = await _unless(stop, *(crew.pull(PullReport(*pair), force=True, full=False) for pair in due))
             read += sum(pulled.read for pulled in done if not pulled.skipped)
             report.pulled += sum(pulled.read for pulled in done)
+        if did is not None:
+            did(report.pulled, crew.feeder.delivered)
         if once and not crew.due_now():
             await crew.look_once()
             if not crew.due_now():

@@ -47,10 +47,13 @@ class Problem:
     pages: tuple[int, ...] = ()
 
 
-def verify(db: Connection, *, quick: bool = False) -> list[Problem]:
+def verify(
+    db: Connection, *, quick: bool = False, told: Callable[[str, int, int], None] | None = None
+) -> list[Problem]:
     """Everything that is wrong, the file itself first; empty when the store is whole.
 
-    ``quick`` leaves out what reads all contents and compares indexes with their tables.
+    ``quick`` leaves out what reads all contents and compares indexes with their tables. ``told`` hears what is looked at
+    next, how many checks were made and how many there are.
     """
     checks: list[tuple[str, Callable[[Connection], Iterator[Problem]]]] = [
         ("file", _quick_file if quick else _file),
@@ -63,7 +66,9 @@ def verify(db: Connection, *, quick: bool = False) -> list[Problem]:
     if not quick:
         checks.append(("contents", _contents))
     problems: list[Problem] = []
-    for name, check in checks:
+    for made, (name, check) in enumerate(checks):
+        if told is not None:
+            told(name, made, len(checks))
         try:
             problems.extend(check(db))
         except (DatabaseError, TypeError, ValueError) as error:  # in a damaged row anything may stand anywhere

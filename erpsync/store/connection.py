@@ -119,10 +119,14 @@ def open_writer(path: Path) -> Connection:
         raise translated(error, path) from error
 
 
-def open_reader(path: Path) -> Connection:
-    """A connection that cannot write. Rows are ``Row``: by position and by name. Raises StoreError."""
+def open_reader(path: Path, *, patience_seconds: float = _OPEN_WAIT_SECONDS) -> Connection:
+    """A connection that cannot write. Rows are ``Row``: by position and by name. Raises StoreError.
+
+    ``patience_seconds``: how long it waits for a process that keeps everybody out, while it makes or closes the file.
+    """
     try:
-        return _patiently(lambda: _open_reader(path))
+        wait = min(patience_seconds, _READER_WAIT_SECONDS)
+        return _patiently(lambda: _open_reader(path, wait), seconds=patience_seconds)
     except (DatabaseError, OSError, UnicodeDecodeError) as error:
         raise translated(error, path) from error
 
@@ -192,8 +196,8 @@ def _open_writer(path: Path) -> Connection:
     return db
 
 
-def _open_reader(path: Path) -> Connection:
-    db = _connect(path, mode="ro", timeout=_READER_WAIT_SECONDS)
+def _open_reader(path: Path, wait_seconds: float) -> Connection:
+    db = _connect(path, mode="ro", timeout=wait_seconds)
     try:
         _refuse_foreign(db, path)
         db.execute("PRAGMA query_only = ON")
@@ -244,9 +248,9 @@ def _make_private(path: Path) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
 
-def _patiently(open_: Callable[[], _T]) -> _T:
+def _patiently(open_: Callable[[], _T], *, seconds: float = _OPEN_WAIT_SECONDS) -> _T:
     """Opening meets a lock for a moment, while another process makes, recovers or closes the file."""
-    until = time.monotonic() + _OPEN_WAIT_SECONDS
+    until = time.monotonic() + seconds
     while True:
         try:
             return open_()

@@ -75,9 +75,9 @@ def translated(error: BaseException, path: Path) -> StoreError:
 
 def locked(path: Path, *, after_seconds: float | None = None) -> StoreLocked:
     """The StoreLocked that names the store, and the process that holds it where that can be known."""
-    holder = _holder(path)
-    what = f"store {path.name} is locked" + (f": {holder} holds it" if holder else "")
-    if after_seconds is not None and not holder:
+    who = holder(path)
+    what = f"store {path.name} is locked" + (f": {who} holds it" if who else "")
+    if after_seconds is not None and not who:
         what += f": no turn to write in {after_seconds:g} s"
     return StoreLocked(what, hint="wait for it; reading works meanwhile: erpsync status")
 
@@ -163,20 +163,34 @@ def _plain(error: BaseException) -> str:
     return "".join(c if c.isprintable() else "?" for c in text)
 
 
-def _holder(path: Path) -> str:
-    """Which process holds the write lock, by /proc/locks (Linux); empty where that cannot be known."""
-    try:
-        inode = Path(f"{path}-shm").stat().st_ino
-        for line in Path("/proc/locks").read_text(encoding="ascii", errors="replace").splitlines():
-            # 1: POSIX ADVISORY WRITE 4121 fe:00:1234 120 120: the write lock is byte 120 of -shm (sqlite.org/walformat)
-            words = line.split()
-            if len(words) == 8 and words[3] == "WRITE" and words[6] == "120" and words[5].endswith(f":{inode}"):
-                return (
-                    "this process" if words[4] == str(os.getpid()) else f"process {words[4]}{_command(int(words[4]))}"
-                )
-    except (OSError, ValueError):
-        pass
+def holder(path: Path) -> str:
+    """Which process holds the lock to write, by /proc/locks (Linux); empty where that cannot be known."""
+    # The write lock is byte 120 of -shm (sqlite.org/walformat); who keeps readers out too has the store's own bytes.
+    for suffix, byte in (("-shm", 120), ("", None)):
+        for kind, pid, first, last in locks_on(Path(f"{path}{suffix}")):
+            if kind == "WRITE" and (byte is None or first <= byte <= last):
+                return process_named(pid)
     return ""
+
+
+def locks_on(file: Path) -> list[tuple[str, int, int, int]]:
+    """(READ or WRITE, process id, first byte, last byte) of each lock that a process has on a file (Linux); else none."""
+    found = []
+    try:
+        inode = file.stat().st_ino
+        for line in Path("/proc/locks").read_text(encoding="ascii", errors="replace").splitlines():
+            words = line.split()  # 1: POSIX ADVISORY WRITE 4121 fe:00:1234 120 120
+            if len(words) == 8 and words[1] == "POSIX" and words[5].endswith(f":{inode}"):
+                last = words[7]
+                found.append((words[3], int(words[4]), int(words[6]), 2**63 if last == "EOF" else int(last)))
+    except (OSError, ValueError):
+        return []
+    return found
+
+
+def process_named(pid: int) -> str:
+    """``process 4121 (erpsync store migrate)``."""
+    return "this process" if pid == os.getpid() else f"process {pid}{_command(pid)}"
 
 
 def _command(pid: int) -> str:

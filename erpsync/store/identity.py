@@ -26,6 +26,8 @@ _SAME_NS = 2_000_000_000
 _PATIENCE_SECONDS = 0.5
 _STRIDE = 1000
 
+_ANOTHER_FILE = "the file is another one than before"
+
 # Numbers that are not given twice as long as pruning keeps the last row; each is one step down an index.
 _MARK_SECONDS = 0.05
 _ACTS = ("attempts", "audit")  # tries, and what people and the engine did
@@ -73,13 +75,7 @@ class Sidecar:
 
     def read(self) -> Mark | None:
         """The line; None when there is none that can be read."""
-        words = os.pread(self._fd, _LINE_BYTES, 0).decode(errors="replace").split()
-        try:
-            store_id, epoch, progress, at = words[1], int(words[2]), int(words[3]), int(words[4])
-        except (IndexError, ValueError):
-            return None
-        moved = abs(os.fstat(self._fd).st_ctime_ns - at) > _SAME_NS
-        return Mark(store_id, epoch, progress, moved)
+        return _mark(os.pread(self._fd, _LINE_BYTES, 0), changed_ns=os.fstat(self._fd).st_ctime_ns)
 
     def write(self, store_id: str, epoch: int, progress: int) -> None:
         """Raise the line to this; another process's higher one stays. Raises OSError, also when another holds it too long.
@@ -136,6 +132,30 @@ def read_identity(db: Connection) -> Identity | None:
     return Identity(meta["store_id"], int(meta["epoch"]), int(restored_at) if restored_at else None)
 
 
+def line_beside(path: Path) -> Mark | None:
+    """What the line beside a store says, without a lock on it; None when there is none that can be read."""
+    line = Path(f"{path}.epoch")
+    try:
+        return _mark(line.read_bytes()[:_LINE_BYTES], changed_ns=line.stat().st_ctime_ns)
+    except OSError:
+        return None
+
+
+def taken_for_backup(db: Connection, path: Path, line: Mark | None) -> str:
+    """Why whoever writes next takes this store for a backup; empty when nobody will.
+
+    ``line`` was read before the moment that ``db`` sees, or a commit in between would look like one that is missing.
+    """
+    found, file, identity = _meta(db), path.stat(), read_identity(db)
+    if identity is None:
+        return ""
+    if (found["device"], found["inode"]) != (str(file.st_dev), str(file.st_ino)):
+        return _ANOTHER_FILE
+    if line is None or line.store_id != identity.store_id:
+        return ""
+    return _behind(line, identity, progress(db))
+
+
 def adopt(db: Connection, path: Path, *, sidecar: Sidecar, now: datetime) -> Identity:
     """Draw the store's id if it has none, or a new epoch if this is a backup; inside a writing transaction.
 
@@ -160,7 +180,7 @@ def adopt(db: Connection, path: Path, *, sidecar: Sidecar, now: datetime) -> Ide
     if here["device"] == found["device"] and here["inode"] == found["inode"]:
         why = "" if mark is None else _behind(mark, identity, came_to)
     else:
-        why = "the file is another one than before"
+        why = _ANOTHER_FILE
     if not why:
         return identity
     # Without its line nobody knows how many epochs were drawn from the same backup elsewhere: leave room.
@@ -230,6 +250,15 @@ def _behind(mark: Mark, identity: Identity, came_to: int) -> str:
     if (mark.epoch, mark.progress) > (identity.epoch, came_to):
         return "the store is behind what it was"
     return "the store's folder was brought back" if mark.moved else ""
+
+
+def _mark(line: bytes, *, changed_ns: int) -> Mark | None:
+    words = line.decode(errors="replace").split()
+    try:
+        store_id, epoch, progress, at = words[1], int(words[2]), int(words[3]), int(words[4])
+    except (IndexError, ValueError):
+        return None
+    return Mark(store_id, epoch, progress, abs(changed_ns - at) > _SAME_NS)
 
 
 def _meta(db: Connection) -> dict[str, str]:

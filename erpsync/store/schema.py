@@ -170,7 +170,9 @@ _CASES: tuple[str, ...] = (
         started_at INTEGER NOT NULL,
         seen_at INTEGER NOT NULL,
         stop_asked_by TEXT,
-        stopped_at INTEGER
+        stopped_at INTEGER,
+        version TEXT NOT NULL DEFAULT '',
+        landscape_id INTEGER
     ) STRICT""",
 )
 

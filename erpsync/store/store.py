@@ -54,6 +54,7 @@ class Store:
         self._mine = threading.local()
         self._readers: list[Connection] = []
         self._closed = False
+        self._patience_seconds = 30.0
 
     @classmethod
     def create(cls, path: Path, *, now: datetime) -> Self:
@@ -63,11 +64,14 @@ class Store:
         return cls._open_to_write(path, now=now, make=True)
 
     @classmethod
-    def open(cls, path: Path, *, now: datetime, write: bool = True) -> Self:
-        """The store at ``path``. Raises StoreError when there is none, StoreTooNew, StoreDamaged, StoreLocked."""
+    def open(cls, path: Path, *, now: datetime, write: bool = True, patience_seconds: float = 30.0) -> Self:
+        """The store at ``path``. Raises StoreError when there is none, StoreTooNew, StoreDamaged, StoreLocked.
+
+        ``patience_seconds``: how long reading waits for a process that keeps everybody out.
+        """
         if not path.exists():
             raise faults.missing(path)
-        return cls._open_to_write(path, now=now, make=False) if write else cls._open_to_read(path)
+        return cls._open_to_write(path, now=now, make=False) if write else cls._open_to_read(path, patience_seconds)
 
     @classmethod
     def open_or_create(cls, path: Path, *, now: datetime) -> Self:
@@ -149,13 +153,15 @@ class Store:
         return cls(path, found, db=db, sidecar=sidecar)
 
     @classmethod
-    def _open_to_read(cls, path: Path) -> Self:
-        with _opening(path), contextlib.closing(open_reader(path)) as db:
+    def _open_to_read(cls, path: Path, patience_seconds: float) -> Self:
+        with _opening(path), contextlib.closing(open_reader(path, patience_seconds=patience_seconds)) as db:
             _refuse_schema(db, path, make=False)
             found = identity.read_identity(db)
         if found is None:
             raise faults.missing(path)
-        return cls(path, found, db=None, sidecar=None)
+        store = cls(path, found, db=None, sidecar=None)
+        store._patience_seconds = patience_seconds
+        return store
 
     def _start_writer(self) -> Writer:
         from erpsync.store.writer import Writer  # noqa: PLC0415  (commands that only look must not pay for threads)
@@ -191,7 +197,7 @@ class Store:
             return db
         if here is None:
             raise StoreError(f"store {self.path.name} is gone", hint=f"ls -l {self.path.parent}")
-        new = open_reader(self.path)
+        new = open_reader(self.path, patience_seconds=self._patience_seconds)
         with self._gate:
             if db is not None:
                 self._readers.remove(db)

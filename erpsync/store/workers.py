@@ -7,6 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
+import erpsync
 from erpsync.store.connection import Connection, moment
 
 ALIVE_MS = 30_000
@@ -33,11 +34,12 @@ _ITS_FIRST_CALL = """(EXISTS (SELECT 1 FROM messages m WHERE m.state = 'leased' 
     AND c.leased_until >= systems.proving_until))"""
 
 
-def arrive(db: Connection, *, host: str, pid: int, command: str, now: int) -> int:
-    """The id of a worker that starts now."""
+def arrive(db: Connection, *, host: str, pid: int, command: str, now: int, landscape_id: int | None = None) -> int:
+    """The id of a worker that starts now, with this version of erpsync, on this landscape."""
     row = db.execute(
-        "INSERT INTO workers (host, pid, command, started_at, seen_at) VALUES (?, ?, ?, ?, ?) RETURNING worker_id",
-        (host, pid, command, now, now),
+        "INSERT INTO workers (host, pid, command, started_at, seen_at, version, landscape_id) VALUES (?, ?, ?, ?, ?, ?, ?) "
+        "RETURNING worker_id",
+        (host, pid, command, now, now, erpsync.__version__, landscape_id),
     ).fetchone()
     return int(row[0])
 

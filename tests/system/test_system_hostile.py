@@ -57,6 +57,7 @@ READS = {
     "status",
     "trace",
     "check",
+    "doctor",
     "help",
     "messages list",
     "messages show",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from erpsync.cli.shapes.keys import ANYTHING, DECIMAL, FLAG, MOMENT, TEXT, WHOLE, Each, Named, key, keys, maybe
+from erpsync.cli.shapes.keys import ANYTHING, DECIMAL, FLAG, MOMENT, TEXT, WHOLE, Each, Named, key, keys, maybe, one_of
 from erpsync.cli.shapes.parts import COUNTED, answer
 
 SHAPES = (
@@ -85,6 +85,24 @@ SHAPES = (
         maybe("reusable", WHOLE, "bytes of the file that hold nothing now"),
         maybe("in_hands", WHOLE, "messages in workers' hands for whose sake contents stay until the next time"),
         maybe("act", TEXT, "the act in the audit log"),
+    ),
+    answer(
+        "doctor",
+        "Whether machine, store, landscape, workers and systems are well",
+        key("well", FLAG, "whether nothing is bad; warnings are let pass"),
+        *COUNTED,
+        key(
+            "items",
+            Each(
+                keys(
+                    key("check", TEXT, "what was looked at"),
+                    key("state", one_of("ok", "warn", "bad", "unknown"), "what was found"),
+                    key("text", TEXT, "the same in words"),
+                    maybe("run", TEXT, "the next command"),
+                )
+            ),
+            "every check",
+        ),
     ),
     answer(
         "check",

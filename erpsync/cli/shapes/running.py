@@ -60,6 +60,18 @@ SHAPES: tuple[Shape, ...] = (
             "what died",
         ),
         _UNREAD,
+        key(
+            "paused",
+            Each(
+                keys(
+                    maybe("system", TEXT, "the system that is paused"),
+                    maybe("flow", TEXT, "the flow that is paused"),
+                    maybe("kind", TEXT, "the kind that was not read"),
+                    maybe("by", TEXT, "who paused it"),
+                )
+            ),
+            "what a person keeps from moving",
+        ),
     ),
     answer(
         "sync.dry-run",

@@ -87,6 +87,7 @@ _WORKER = keys(
     key("host", TEXT, "the machine"),
     key("pid", WHOLE, "its process there"),
     key("runs", TEXT, "its command"),
+    maybe("version", TEXT, "the erpsync it is"),
     key("state", TEXT, "works, stopping, silent or stopped"),
     key("started", MOMENT, "when it began"),
     key("age_seconds", WHOLE, "how long ago"),

@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from erpsync.adapters.protocol import Health
+from erpsync.adapters.protocol import Adapter, Health
 from erpsync.engine.context import Bench, Context
 from erpsync.engine.deliver.finishing import deny
 from erpsync.errors import AccessDenied, CallError, NotFound, SystemDown
@@ -34,10 +34,14 @@ class ProbeResult:
 
 async def ask(context: Context, name: str) -> Health:
     """The adapter's probe within the system's time-out; raises the CallError it came to."""
-    timeout = context.system(name).limits.timeout.total_seconds()
+    return await answer_of(context.adapter(name), name, timeout=context.system(name).limits.timeout.total_seconds())
+
+
+async def answer_of(adapter: Adapter, name: str, *, timeout: float) -> Health:  # noqa: ASYNC109  (it names the limit in what it raises)
+    """An adapter's probe within so many seconds; raises the CallError it came to."""
     try:
         async with asyncio.timeout(timeout):
-            return await context.adapter(name).probe()
+            return await adapter.probe()
     except TimeoutError:
         raise SystemDown(f"{name} did not answer in {timeout:g} s", code="timeout") from None
     except CallError:

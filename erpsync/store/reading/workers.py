@@ -15,7 +15,10 @@ _ALIVE = timedelta(milliseconds=ALIVE_MS)
 
 @dataclass(frozen=True)
 class WorkerRow:
-    """One worker. ``in_hand``: messages it has claimed; ``stop_asked_by``: who asked it to end; ``stopped_at``: it has."""
+    """One worker. ``in_hand``: messages it has claimed; ``stop_asked_by``: who asked it to end; ``stopped_at``: it has.
+
+    ``version``: of erpsync; ``digest``: of the landscape it works by, None where it left none.
+    """
 
     worker_id: int
     host: str
@@ -26,6 +29,8 @@ class WorkerRow:
     stop_asked_by: str | None
     stopped_at: datetime | None
     in_hand: int
+    version: str
+    digest: str | None
 
     def state(self, now: datetime) -> str:
         """works, stopping, silent (nothing was seen of it for half a minute) or stopped."""
@@ -37,7 +42,8 @@ class WorkerRow:
 
 
 _ROWS = """SELECT worker_id, host, pid, command, started_at, seen_at, stop_asked_by, stopped_at,
-    (SELECT count(*) FROM messages WHERE state = 'leased' AND leased_by = worker_id) FROM workers"""
+    (SELECT count(*) FROM messages WHERE state = 'leased' AND leased_by = worker_id), version,
+    (SELECT digest FROM landscapes l WHERE l.landscape_id = workers.landscape_id) FROM workers"""
 
 
 def at_work(db: Connection) -> list[WorkerRow]:
@@ -53,10 +59,12 @@ def workers_with_ids(db: Connection, ids: Iterable[int]) -> list[WorkerRow]:
     )
 
 
-def _read(rows: Iterable[tuple[int, str, int, str, int, int, str | None, int | None, int]]) -> list[WorkerRow]:
+def _read(
+    rows: Iterable[tuple[int, str, int, str, int, int, str | None, int | None, int, str, str | None]],
+) -> list[WorkerRow]:
     return [
         WorkerRow(
-            *row[:4], moment(row[4]), moment(row[5]), row[6], moment(row[7]) if row[7] is not None else None, row[8]
+            *row[:4], moment(row[4]), moment(row[5]), row[6], moment(row[7]) if row[7] is not None else None, *row[8:]
         )
         for row in rows
     ]
