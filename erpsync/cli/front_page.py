@@ -32,9 +32,22 @@ Set up
   init, check, config           the landscape file, its mistakes, what holds
   store         info, verify, migrate
   sim, demo     a practice landscape
+  completion    what Tab says, for bash, zsh and fish
 
 Govern
   audit         who did what, and whether the log of it is whole
 
 Start with: erpsync status     More: erpsync help exit-codes, help filters
 Version: erpsync --version     One command: erpsync COMMAND --help"""
+
+
+def told_of() -> dict[str, str]:
+    """What the front page says of each command: its part of a line that tells of several, else the whole line."""
+    told: dict[str, str] = {}
+    for line in FRONT_PAGE.splitlines():
+        heading, gap, text = line.strip().partition("  ")
+        if line.startswith("  ") and gap:
+            names, text = heading.split(", "), text.strip()
+            parts = next((found for mark in ("; ", ", ") if len(found := text.split(mark)) == len(names)), None)
+            told.update(zip(names, parts or [text] * len(names), strict=True))
+    return told

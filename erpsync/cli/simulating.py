@@ -23,7 +23,7 @@ Examples
   erpsync sim fault wms --mode down --for 30
   erpsync sim fault shop --rate lose_answer=0.1 --rate error_before=0.3
   erpsync sim fault all --reset"""
-_MODES = ("up", "down", "hang", "denied")
+MODES = ("up", "down", "hang", "denied")
 
 
 @app.command(name="up", cls=Command, epilog="Example: erpsync sim up --detach")
@@ -117,8 +117,8 @@ def fault(
     control = Control(systems_folder(bench.folder or Path.cwd()))
     if system != "all" and system not in control.systems:
         raise UsageError(f"system {system} is no practice system", hint=f"all, {', '.join(control.systems)}")
-    if mode and mode not in _MODES:
-        raise UsageError(f"--mode {mode} is no mode", hint=", ".join(_MODES))
+    if mode and mode not in MODES:
+        raise UsageError(f"--mode {mode} is no mode", hint=", ".join(MODES))
     wish: dict[str, Any] = {"system": system}
     if reset:
         wish["reset"] = True
