@@ -24,17 +24,16 @@ class Shell(StrEnum):
 @app.command(
     name="completion",
     cls=Command,
-    epilog="Examples\n"
-    "  bash, in ~/.bashrc:  source <(erpsync completion bash)\n"
-    "  zsh, in ~/.zshrc:    source <(erpsync completion zsh)\n"
-    "  fish, once:          erpsync completion fish > ~/.config/fish/completions/erpsync.fish",
+    epilog="Example: erpsync completion bash",
 )
 def completion(
     shell: Annotated[Shell, typer.Argument(metavar="SHELL", help="bash, zsh or fish", show_default=False)],
 ) -> None:
     """Print what makes Tab complete commands, options, ids, systems, keys and filters in a shell.
 
-    Tab only looks: it reads the landscape and the store that the line names, and changes nothing.
+    One line makes it so. bash, in ~/.bashrc, and zsh, in ~/.zshrc below compinit: source <(erpsync completion SHELL).
+    fish: erpsync completion fish > ~/.config/fish/completions/erpsync.fish. Tab only looks: it reads the landscape and
+    the store that the line names, and changes nothing.
     """
     from erpsync.cli.completion_scripts import SCRIPTS  # noqa: PLC0415  (not for help)
 

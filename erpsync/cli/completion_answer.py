@@ -94,11 +94,9 @@ def _command(words: list[str], bench: Workbench) -> list[str]:
 
 def _done(current: Word, replacing: str) -> str:
     """How much of the word bash leaves as it is: it replaces only what stands behind the last ``:`` or ``=``."""
-    if current.quote:
-        behind = replacing
-    else:
-        behind = "" if replacing in (":", "=") else word_of(replacing).text
-    return current.text.removesuffix(behind) if current.text.endswith(behind) else ""
+    if not current.quote:
+        replacing = "" if replacing in (":", "=") else word_of(replacing).text
+    return current.text.removesuffix(replacing) if current.text.endswith(replacing) else ""
 
 
 @dataclass
@@ -220,4 +218,3 @@ def _names(node: Any, *, told: bool) -> Iterable[Candidate]:
 
 def _first_sentence(text: str | None) -> str:
     return re.split(r"[.:;] ", " ".join((text or "").split()))[0].removesuffix(".")
-

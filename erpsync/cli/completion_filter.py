@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -28,20 +29,25 @@ _STATES = {
     "systems": ("up", "limited", "down", "stopped", "paused"),
     "workers": ("works", "stopping", "silent"),
 }
-# Where the store keeps the fields of a listing, when that is not the module of its noun.
-_KEPT = {"dlq": ("messages", "DEAD_FIELDS"), "replay": ("messages", "DEAD_FIELDS")}
+# Where the store keeps the fields of a listing, when that is not FIELDS in the module of its noun.
+_KEPT = {"dlq": ("messages", "DEAD_FIELDS"), "replay": ("messages", "DEAD_FIELDS"), "xref": ("xrefs", "FIELDS")}
 
 
 def fields_of(asked: Asked) -> Mapping[str, Field] | Collection[str]:
-    """What the listing of a command can be asked by: its own fields, else those the store reads it by."""
+    """What the listing of a command can be asked by: its own fields, those the store reads it by, or those help names."""
     own = import_module(asked.callback.__module__)
-    if found := getattr(own, "FIELDS", None) or getattr(own, "_FIELDS", None):
-        fields: Mapping[str, Field] | Collection[str] = found
-        return fields
+    found: Mapping[str, Field] | Collection[str] = getattr(own, "FIELDS", getattr(own, "_FIELDS", ()))
+    if found:
+        return found
     noun = asked.command.partition(" ")[0]
     module, name = _KEPT.get(noun, (noun, "FIELDS"))
-    known: Mapping[str, Field] = getattr(import_module(f"erpsync.store.reading.{module}"), name)
-    return known
+    with suppress(ImportError):
+        found = getattr(import_module(f"erpsync.store.reading.{module}"), name, ())
+    if found:
+        return found
+    from erpsync.cli.help_topics import fields  # noqa: PLC0415  (loads every listing: the last resort)
+
+    return next((names for listing, names in fields().items() if asked.command in listing.split(", ")), ())
 
 
 @dataclass(frozen=True)
@@ -144,9 +150,7 @@ def _written(value: str) -> str:
     return text_of(Compare("x", "=", value)).removeprefix("x = ")
 
 
-def _words(
-    asked: Asked, field: str, known: Mapping[str, Field] | Collection[str], typed: str
-) -> Iterable[Candidate]:
+def _words(asked: Asked, field: str, known: Mapping[str, Field] | Collection[str], typed: str) -> Iterable[Candidate]:
     noun = asked.command.partition(" ")[0]
     if isinstance(known, Mapping) and field in known and (words := known[field].words):
         return [Candidate(word) for word in dict.fromkeys(words().values())]

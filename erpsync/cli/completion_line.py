@@ -66,6 +66,8 @@ def _word(line: str, position: int, *, ends_at_space: bool) -> tuple[Word, int]:
 
 def for_bash(text: str, quote: str) -> str | None:
     """``text`` as it stands in a line of bash, after an open quote or none; None where it cannot be written there."""
+    if quote and text.endswith(quote):  # bash would take its last character for the end of the quotes
+        return None
     if quote == "'":
         return text.replace("'", "'\\''")
     if quote == '"':

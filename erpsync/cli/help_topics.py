@@ -46,12 +46,12 @@ def topics() -> dict[str, Callable[[], list[str]]]:
 
 def _filters() -> list[str]:
     lines = [*_FILTERS.splitlines(), "", "Fields"]
-    for listing, fields in _fields().items():
-        lines += wrapped(", ".join(sorted(fields)), room=_WIDTH, first=f"  {listing:<16}  ", then=" " * 20)
+    for listing, names in fields().items():
+        lines += wrapped(", ".join(sorted(names)), room=_WIDTH, first=f"  {listing:<16}  ", then=" " * 20)
     return lines
 
 
-def _fields() -> dict[str, tuple[str, ...]]:
+def fields() -> dict[str, tuple[str, ...]]:
     """What each listing can be asked by."""
     from erpsync.cli import config, systems, workers  # noqa: PLC0415  (help alone needs every listing)
     from erpsync.store.reading import audit, events, exceptions, messages, xrefs  # noqa: PLC0415  (as above)

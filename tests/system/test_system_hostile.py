@@ -52,6 +52,7 @@ READS = {
     "status",
     "trace",
     "check",
+    "completion",
     "help",
     "messages list",
     "messages show",

@@ -10,7 +10,6 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from os.path import commonprefix
 
 from erpsync.domain.messages import Reason, State
 from erpsync.store.connection import Connection, ms
@@ -42,7 +41,7 @@ def keys(db: Connection, company: str, kind: str, number: str) -> list[Found]:
         "SELECT number FROM records WHERE company_id = ? AND kind = ? AND number < ? ORDER BY number DESC LIMIT 1",
         (own, kind, number + _LAST),
     ).fetchone()[0]
-    stem = commonprefix([some[0], last])
+    stem = _begin_alike(some[0], last)
     found: list[Found] = []
     start = stem
     while len(found) < MOST and (group := _numbers(db, own, kind, stem, limit=2, start=start)):
@@ -53,9 +52,12 @@ def keys(db: Connection, company: str, kind: str, number: str) -> list[Found]:
     return found
 
 
-def _numbers(
-    db: Connection, company: int, kind: str, stem: str, *, limit: int, start: str | None = None
-) -> list[str]:
+def _begin_alike(one: str, other: str) -> str:
+    alike = next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    return one[:alike]
+
+
+def _numbers(db: Connection, company: int, kind: str, stem: str, *, limit: int, start: str | None = None) -> list[str]:
     rows = db.execute(
         "SELECT number FROM records WHERE company_id = ? AND kind = ? AND number >= ? AND number < ? ORDER BY number LIMIT ?",
         (company, kind, stem if start is None else start, stem + _LAST, limit),
