@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import copy
-from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, ClassVar, NoReturn
 
@@ -15,6 +14,7 @@ from erpsync.cli.options import HOW, OUTPUT, WHAT
 from erpsync.cli.output import say
 from erpsync.cli.tables import wrapped
 from erpsync.cli.words import plainly_read
+from erpsync.domain.nearest import meant
 from erpsync.errors import UsageError
 from erpsync.workbench import Workbench
 
@@ -78,11 +78,10 @@ class Commands(TyperGroup):
         """Typer's, but our own words for a command that does not exist."""
         name = args[0]
         if self.get_command(ctx, name) is None and not ctx.resilient_parsing and not name.startswith("-"):
-            near = get_close_matches(name, self._visible(), n=1)
-            raise UsageError(
-                f"{_path(ctx)} has no command {name}",
-                hint=f"{near[0] + '? ' if near else ''}All: {ctx.command_path} --help",
-            )
+            from erpsync.cli.misplaced import meant_by  # noqa: PLC0415  (only for an error)
+
+            found = meant(name, self._visible()) or meant_by(self, args, group_words=str(ctx.command_path).split()[1:])
+            raise UsageError(f"{_path(ctx)} has no command {name}", hint=f"{found}All: {ctx.command_path} --help")
         return super().resolve_command(ctx, args)
 
     def _visible(self) -> list[str]:

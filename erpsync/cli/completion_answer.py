@@ -137,6 +137,15 @@ def _candidates(root: Any, words: list[str], current: Word, bench: Workbench, *,
     return values_of(arguments[at], asked)
 
 
+def command_of(app: typer.Typer, words: Sequence[str]) -> list[str]:
+    """The words of a line that name its command, as far as they do."""
+    place = _Place(typer.main.get_command(app))
+    for word in words:
+        if not _take(place, word, Workbench()):
+            break
+    return place.path
+
+
 def _take(place: _Place, word: str, bench: Workbench) -> bool:
     """Go one word on; False where nothing more can be known."""
     if place.open_option is not None:

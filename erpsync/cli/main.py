@@ -6,7 +6,6 @@ import gc
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from typing import Annotated, ClassVar
 
 import typer
@@ -14,6 +13,7 @@ import typer
 import erpsync
 from erpsync.cli.commands import Command, Commands, workbench
 from erpsync.cli.output import run, say
+from erpsync.domain.nearest import meant
 from erpsync.errors import UsageError
 from erpsync.workbench import Workbench
 
@@ -88,10 +88,9 @@ def help_(topic: Annotated[str, typer.Argument(metavar="[TOPIC]", help="exit-cod
 
     known = topics()
     if topic not in known:
-        near = get_close_matches(topic, known, n=1)
         raise UsageError(
             f"help has no topic {topic}",
-            hint=f"{near[0] + '? ' if near else ''}Topics: {', '.join(known)}; a command: erpsync COMMAND --help",
+            hint=f"{meant(topic, known)}Topics: {', '.join(known)}; a command: erpsync COMMAND --help",
         )
     say(*known[topic]())
 

@@ -199,7 +199,7 @@ def _outcome(app: typer.Typer, argv: Sequence[str], bench: Workbench) -> int:  #
         return error.exit_code
     except _UsageOfTyper as error:
         _trace(bench)
-        message, hint = usage_words(error)
+        message, hint = usage_words(error, lambda: _command_of(app, argv))
         _tell(message, hint, USAGE, argv)
         return USAGE
     except _ErrorOfTyper as error:
@@ -218,6 +218,12 @@ def _outcome(app: typer.Typer, argv: Sequence[str], bench: Workbench) -> int:  #
         _trace(bench)
         return _defect(error, argv)
     return result if isinstance(result, int) else GOOD
+
+
+def _command_of(app: typer.Typer, argv: Sequence[str]) -> Sequence[str]:
+    from erpsync.cli.completion_answer import command_of  # noqa: PLC0415  (only for an error)
+
+    return command_of(app, argv)
 
 
 def _tell(message: str, hint: str, code: int, argv: Sequence[str]) -> None:

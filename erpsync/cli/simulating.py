@@ -14,6 +14,7 @@ from erpsync.cli.exit_codes import INTERRUPTED
 from erpsync.cli.options import HOW, Answer, AnswerFormat
 from erpsync.cli.output import as_json, emit, flush, remark, say, utc
 from erpsync.cli.practice import Control, start, stop, systems_folder
+from erpsync.domain.nearest import meant
 from erpsync.errors import UsageError
 from erpsync.terminal import safe
 
@@ -116,9 +117,12 @@ def fault(
     bench = workbench(ctx)
     control = Control(systems_folder(bench.folder or Path.cwd()))
     if system != "all" and system not in control.systems:
-        raise UsageError(f"system {system} is no practice system", hint=f"all, {', '.join(control.systems)}")
+        raise UsageError(
+            f"system {system} is no practice system",
+            hint=f"{meant(system, control.systems)}Systems: all, {', '.join(control.systems)}",
+        )
     if mode and mode not in MODES:
-        raise UsageError(f"--mode {mode} is no mode", hint=", ".join(MODES))
+        raise UsageError(f"--mode {mode} is no mode", hint=f"{meant(mode, MODES)}Modes: {', '.join(MODES)}")
     wish: dict[str, Any] = {"system": system}
     if reset:
         wish["reset"] = True
