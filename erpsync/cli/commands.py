@@ -11,14 +11,14 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from erpsync.cli.options import HOW, OUTPUT, WHAT
-from erpsync.cli.output import say
+from erpsync.cli.output import room, say
 from erpsync.cli.tables import wrapped
 from erpsync.cli.words import plainly_read
 from erpsync.domain.nearest import meant
 from erpsync.errors import UsageError
 from erpsync.workbench import Workbench
 
-_HELP_WIDTH = 80
+_HELP_WIDTH = 80  # at most: longer lines are hard to read
 _PANELS = (WHAT, HOW, OUTPUT)
 
 
@@ -133,7 +133,7 @@ def _command_help(command: TyperCommand, ctx: Any) -> list[str]:
     arguments = [p for p in command.params if p.param_type_name == "argument"]
     options = [p for p in command.params if p.param_type_name == "option" and not getattr(p, "hidden", False)]
     usage = " ".join([*(str(p.metavar or p.name).replace("_", "-") for p in arguments), "[options]"])
-    lines = [*wrapped(_first_words(command.help), room=_HELP_WIDTH), "", f"Usage: {ctx.command_path} {usage}"]
+    lines = [*wrapped(_first_words(command.help), room=_help_width()), "", f"Usage: {ctx.command_path} {usage}"]
     rows: dict[str, list[tuple[str, str]]] = {panel: [] for panel in _PANELS}
     for parameter in arguments:
         if text := getattr(parameter, "help", None):
@@ -150,6 +150,10 @@ def _command_help(command: TyperCommand, ctx: Any) -> list[str]:
     return lines
 
 
+def _help_width() -> int:
+    return min(room() or _HELP_WIDTH, _HELP_WIDTH)
+
+
 def _option(parameter: Any) -> str:
     names = ", ".join(sorted(parameter.opts, key=len))
     return names if parameter.is_flag else f"{names} {parameter.metavar or ''}".rstrip()
@@ -160,7 +164,7 @@ def _entries(entries: list[tuple[str, str]]) -> list[str]:
     lines = []
     for name, text in entries:
         first = f"  {name:<{column}}" if len(name) < column else f"  {name}  "
-        lines += wrapped(text, room=_HELP_WIDTH, first=first, then=" " * (column + 2))
+        lines += wrapped(text, room=_help_width(), first=first, then=" " * (column + 2))
     return lines
 
 

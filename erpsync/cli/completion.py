@@ -37,4 +37,4 @@ def completion(
     """
     from erpsync.cli.completion_scripts import SCRIPTS  # noqa: PLC0415  (not for help)
 
-    say(*SCRIPTS[shell.value].splitlines())
+    say(*SCRIPTS[shell.value].splitlines(), whole=True)

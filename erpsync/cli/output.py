@@ -21,7 +21,7 @@ from erpsync.cli.exit_codes import DEFECT, GOOD, INTERRUPTED, NO, TERMINATED, US
 from erpsync.cli.json_text import as_json, utc
 from erpsync.cli.options import Output
 from erpsync.cli.streams import Terminated, filled, room, terminable, to_nowhere
-from erpsync.cli.tables import Column, shortened, table, wrapped
+from erpsync.cli.tables import Column, fitted, shortened, table, wrapped
 from erpsync.cli.usage import as_utf8, lowered, usage_words, wants_json
 from erpsync.errors import ErpsyncError
 from erpsync.terminal import safe
@@ -65,14 +65,14 @@ class _OutputError(ErpsyncError):
 # ---- writing ---------------------------------------------------------------------------------------------------------
 
 
-def say(*lines: str) -> None:
-    """Lines of the answer, on stdout."""
-    _write(sys.stdout, lines)
+def say(*lines: str, whole: bool = False) -> None:
+    """Lines of the answer, on stdout; broken at spaces where they are wider than it, unless ``whole`` (for programs)."""
+    _write(sys.stdout, lines if whole else fitted(lines, room=room()))
 
 
-def remark(*lines: str) -> None:
-    """Counts, the next command, progress: on stderr."""
-    _write(sys.stderr, lines)
+def remark(*lines: str, whole: bool = False) -> None:
+    """Counts, the next command, progress: on stderr; broken as ``say`` does."""
+    _write(sys.stderr, lines if whole else fitted(lines, room=room(sys.stderr)))
 
 
 def warn(text: str) -> None:
@@ -82,7 +82,7 @@ def warn(text: str) -> None:
 
 def emit(value: Mapping[str, Any]) -> None:
     """One JSON object on stdout."""
-    say(as_json(value, indent=2))
+    say(as_json(value, indent=2), whole=True)
 
 
 def _write(stream: TextIO, lines: Iterable[str]) -> None:
@@ -140,11 +140,11 @@ def listing(
                 envelope(bench, schema, total=total, shown=len(rows), **(more or {}), items=[item(row) for row in rows])
             )
         case Output.JSONL:
-            say(*(as_json(item(row)) for row in rows))
+            say(*(as_json(item(row)) for row in rows), whole=True)
             if len(rows) < total:
                 warn(f"{len(rows):,} of {total:,} lines; leave --limit out to have them all")
         case Output.IDS:
-            say(*(safe(identity(row)) for row in rows))
+            say(*(safe(identity(row)) for row in rows), whole=True)
             if len(rows) < total:
                 warn(f"{len(rows):,} of {total:,} ids; leave --limit out to pass them all")
         case _:
@@ -229,7 +229,8 @@ def _command_of(app: typer.Typer, argv: Sequence[str]) -> Sequence[str]:
 def _tell(message: str, hint: str, code: int, argv: Sequence[str]) -> None:
     message, hint = shortened(safe(message), _LONGEST), shortened(safe(hint), _LONGEST)
     if wants_json(argv):
-        remark(as_json({"schema": "erpsync/error/1", "error": message, "hint": hint or None, "code": code}))
+        told = {"schema": "erpsync/error/1", "error": message, "hint": hint or None, "code": code}
+        remark(as_json(told), whole=True)
         return
     width = room(sys.stderr)
     remark(*wrapped(message, room=width, first="error: ", then="      "))

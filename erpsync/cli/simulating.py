@@ -143,7 +143,7 @@ def fault(
         emit({"schema": "erpsync/sim.fault/1", "at": utc(bench.now()), "faults": answer})
         return
     shown = answer.get("systems", answer) if isinstance(answer.get("systems", answer), dict) else answer
-    say(*(f"{safe(name):<6} {safe(as_json(value))}" for name, value in shown.items()))
+    say(*(f"{safe(name):<6} {safe(as_json(value))}" for name, value in shown.items()), whole=True)
 
 
 def _rates(pairs: list[str], option: str) -> dict[str, float]:

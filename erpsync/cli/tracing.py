@@ -93,7 +93,7 @@ def _show(
                 )
             )
         case Output.JSONL:
-            say(*(as_json(_item(entry)) for entry in entries))
+            say(*(as_json(_item(entry)) for entry in entries), whole=True)
             if len(entries) < total:
                 warn(f"{len(entries):,} of {total:,} lines")
         case Output.IDS:
