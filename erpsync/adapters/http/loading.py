@@ -66,7 +66,7 @@ def load_spec(file: Path, *, options: frozenset[str] = frozenset()) -> Spec:
             column=place.key[1],
             where=dotted,
             found=wrong.found,
-            nearest=near[0] if near else None,
+            nearest=near,
             valid=wrong.valid,
         ) from None
     return spec
