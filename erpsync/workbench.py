@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from erpsync.domain.nearest import meant
 from erpsync.errors import ReadOnly, StoreError, UsageError
 
 if TYPE_CHECKING:
@@ -171,12 +172,9 @@ class Workbench:
         """A system of the landscape by name; raises UsageError naming the nearest."""
         systems = self.landscape.systems
         if name not in systems:
-            from difflib import get_close_matches  # noqa: PLC0415  (only for the hint)
-
-            near = get_close_matches(name, systems, n=1)
             raise UsageError(
                 f"system {name or repr('')} does not exist",
-                hint=f"{near[0] + '? ' if near else ''}Systems: {', '.join(sorted(systems))}",
+                hint=f"{meant(name, systems)}Systems: {', '.join(sorted(systems))}",
             )
         return systems[name]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 from erpsync.store.store import Store
 
 pytest_plugins = ("plugin_must_run",)
+
+os.environ.pop("COLUMNS", None)  # xdist says 80 to its workers; what we start writes into a pipe, which has no width
 
 NOON = datetime(2026, 10, 15, 12, 0, tzinfo=UTC)
 

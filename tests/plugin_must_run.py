@@ -1,8 +1,8 @@
 """Which tests may be left out: none unseen.
 
 A ``real_data`` test is skipped, with its reason, where ERPSYNC_REAL_DATA is not set. With ERPSYNC_MUST_RUN=1
-(``scripts/test --long`` sets it where the real documents are) a ``long`` or ``real_data`` test that is skipped has
-failed, and so has a whole file that skips itself. ERPSYNC_CHECKS_FAILED=1 is repeated in the summary, so that a green
+(``scripts/test --long`` sets it where the real documents are) a ``long``, ``real_data`` or ``shells`` test that is
+skipped has failed, and so has a whole file that skips itself. ERPSYNC_CHECKS_FAILED=1 is repeated in the summary, so that a green
 closing line does not hide a red ``scripts/check``.
 """
 
@@ -13,7 +13,7 @@ from collections.abc import Generator
 
 import pytest
 
-_MUST = ("long", "real_data")
+_MUST = ("long", "real_data", "shells")
 
 
 def _must_run() -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import copy
-from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, ClassVar, NoReturn
 
@@ -12,13 +11,14 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from erpsync.cli.options import HOW, OUTPUT, WHAT
-from erpsync.cli.output import say
+from erpsync.cli.output import room, say
 from erpsync.cli.tables import wrapped
 from erpsync.cli.words import plainly_read
+from erpsync.domain.nearest import meant
 from erpsync.errors import UsageError
 from erpsync.workbench import Workbench
 
-_HELP_WIDTH = 80
+_HELP_WIDTH = 80  # at most: longer lines are hard to read
 _PANELS = (WHAT, HOW, OUTPUT)
 
 
@@ -78,11 +78,10 @@ class Commands(TyperGroup):
         """Typer's, but our own words for a command that does not exist."""
         name = args[0]
         if self.get_command(ctx, name) is None and not ctx.resilient_parsing and not name.startswith("-"):
-            near = get_close_matches(name, self._visible(), n=1)
-            raise UsageError(
-                f"{_path(ctx)} has no command {name}",
-                hint=f"{near[0] + '? ' if near else ''}All: {ctx.command_path} --help",
-            )
+            from erpsync.cli.misplaced import meant_by  # noqa: PLC0415  (only for an error)
+
+            found = meant(name, self._visible()) or meant_by(self, args, group_words=str(ctx.command_path).split()[1:])
+            raise UsageError(f"{_path(ctx)} has no command {name}", hint=f"{found}All: {ctx.command_path} --help")
         return super().resolve_command(ctx, args)
 
     def _visible(self) -> list[str]:
@@ -134,7 +133,7 @@ def _command_help(command: TyperCommand, ctx: Any) -> list[str]:
     arguments = [p for p in command.params if p.param_type_name == "argument"]
     options = [p for p in command.params if p.param_type_name == "option" and not getattr(p, "hidden", False)]
     usage = " ".join([*(str(p.metavar or p.name).replace("_", "-") for p in arguments), "[options]"])
-    lines = [*wrapped(_first_words(command.help), room=_HELP_WIDTH), "", f"Usage: {ctx.command_path} {usage}"]
+    lines = [*wrapped(_first_words(command.help), room=_help_width()), "", f"Usage: {ctx.command_path} {usage}"]
     rows: dict[str, list[tuple[str, str]]] = {panel: [] for panel in _PANELS}
     for parameter in arguments:
         if text := getattr(parameter, "help", None):
@@ -151,6 +150,10 @@ def _command_help(command: TyperCommand, ctx: Any) -> list[str]:
     return lines
 
 
+def _help_width() -> int:
+    return min(room() or _HELP_WIDTH, _HELP_WIDTH)
+
+
 def _option(parameter: Any) -> str:
     names = ", ".join(sorted(parameter.opts, key=len))
     return names if parameter.is_flag else f"{names} {parameter.metavar or ''}".rstrip()
@@ -161,7 +164,7 @@ def _entries(entries: list[tuple[str, str]]) -> list[str]:
     lines = []
     for name, text in entries:
         first = f"  {name:<{column}}" if len(name) < column else f"  {name}  "
-        lines += wrapped(text, room=_HELP_WIDTH, first=first, then=" " * (column + 2))
+        lines += wrapped(text, room=_help_width(), first=first, then=" " * (column + 2))
     return lines
 
 

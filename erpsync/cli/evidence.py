@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from erpsync.store.reading.letters import Change
 
 BOUND = 400
-_FEWEST = 40
+_FEWEST = 10
 _SECRET = "(secret removed)"  # noqa: S105  (what stands in a secret's place)
 _VALUE = 60  # of a field's value, unless all of it is asked for
 _NAME = 40

@@ -13,6 +13,7 @@ from erpsync.cli.options import Answer, AnswerFormat, Reason, Yes, from_stdin
 from erpsync.cli.output import command_line, emit, envelope, say, utc
 from erpsync.cli.pausing import pause_text, waiting_text
 from erpsync.cli.selecting import clock
+from erpsync.domain.nearest import meant
 from erpsync.errors import UsageError
 from erpsync.terminal import plural, quoted, safe
 
@@ -115,13 +116,10 @@ def _named(bench: Workbench, what: str, words: Sequence[str]) -> tuple[list[str]
     names = names_of(store, bench.landscape, now=bench.now())
     for name in wanted:
         if name not in names.flows:
-            from difflib import get_close_matches  # noqa: PLC0415  (only for the hint)
-
             known = [flow.name for flow in bench.landscape.flows]
-            near = get_close_matches(name, known, n=1)
             raise UsageError(
                 f"flow {quoted(name, limit=60)} does not exist",
-                hint=f"{near[0] + '? ' if near else ''}Flows: {', '.join(known) or 'none'}",
+                hint=f"{meant(name, known)}Flows: {', '.join(known) or 'none'}",
             )
     if not wanted:
         raise UsageError("there are no flows to act on", hint="name them, or pass them on stdin with -")

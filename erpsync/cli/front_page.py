@@ -34,6 +34,7 @@ Set up
   doctor        whether machine, store, clock, workers are well, and what to run
   store         info, verify, backup, prune, migrate
   sim, demo     a practice landscape
+  completion    what Tab says, for bash, zsh and fish
 
 Govern
   audit         who did what, and whether the log of it is whole
@@ -41,3 +42,15 @@ Govern
 Start with: erpsync status     More: help filters, help json
 Exit codes: erpsync help exit-codes     One command: erpsync COMMAND --help
 Version: erpsync --version"""
+
+
+def told_of() -> dict[str, str]:
+    """What the front page says of each command: its part of a line that tells of several, else the whole line."""
+    told: dict[str, str] = {}
+    for line in FRONT_PAGE.splitlines():
+        heading, gap, text = line.strip().partition("  ")
+        if line.startswith("  ") and gap:
+            names, text = heading.split(", "), text.strip()
+            parts = next((found for mark in ("; ", ", ") if len(found := text.split(mark)) == len(names)), None)
+            told.update(zip(names, parts or [text] * len(names), strict=True))
+    return told

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from difflib import get_close_matches
 
 from erpsync.cli.json_text import as_json
 from erpsync.cli.tables import wrapped
+from erpsync.domain.nearest import meant
 from erpsync.errors import UsageError
 
 _WIDTH = 80
@@ -62,18 +62,17 @@ def topic(words: Sequence[str], *, as_schema: bool = False) -> list[str]:
 
 
 def _none_such(text: str, name: str, known: Sequence[str], every: str) -> UsageError:
-    near = get_close_matches(name, known, n=1)
-    return UsageError(text, hint=f"{near[0] + '? ' if near else ''}{every}")
+    return UsageError(text, hint=f"{meant(name, known)}{every}")
 
 
 def _filters() -> list[str]:
     lines = [*_FILTERS.splitlines(), "", "Fields"]
-    for listing, fields in _fields().items():
-        lines += wrapped(", ".join(sorted(fields)), room=_WIDTH, first=f"  {listing:<16}  ", then=" " * 20)
+    for listing, names in fields().items():
+        lines += wrapped(", ".join(sorted(names)), room=_WIDTH, first=f"  {listing:<16}  ", then=" " * 20)
     return lines
 
 
-def _fields() -> dict[str, tuple[str, ...]]:
+def fields() -> dict[str, tuple[str, ...]]:
     """What each listing can be asked by."""
     from erpsync.cli import config, flows, systems, workers  # noqa: PLC0415  (help alone needs every listing)
     from erpsync.store.reading import audit, events, exceptions, lanes, messages, xrefs  # noqa: PLC0415  (as above)

@@ -128,13 +128,12 @@ def show(
     output: AnswerFormat = Answer.TABLE,
 ) -> None:
     """One lane: its head, and all that waits behind it at any depth, with the money."""
-    from erpsync.domain.keys import parse_key  # noqa: PLC0415  (as above)
-    from erpsync.domain.kinds import kind_words  # noqa: PLC0415  (not for help)
+    from erpsync.cli.naming import key_typed  # noqa: PLC0415  (not for help)
     from erpsync.store.reading.lanes import lane  # noqa: PLC0415  (as above)
     from erpsync.store.reading.stops import stops  # noqa: PLC0415  (as above)
 
     bench = workbench(ctx)
-    parsed = parse_key(key, kinds=kind_words(), company=bench.landscape.company)
+    parsed = key_typed(bench, key)
     most = _SHOWN if limit is None else limit or 10_000
     with bench.store.read() as db:
         view = lane(db, parsed.company, system, f"{parsed.kind}:{parsed.number}", limit=most)

@@ -61,14 +61,14 @@ def passed_on(
         raise UsageError("--raw is about cells of CSV", hint="with -o csv, or without --raw")
     match output:
         case Output.JSONL:
-            say(*(as_json(item(row)) for row in rows))
+            say(*(as_json(item(row)) for row in rows), whole=True)
         case Output.CSV:
             from erpsync.cli.csv_text import csv_lines  # noqa: PLC0415  (only for it)
             from erpsync.cli.shapes import items_of  # noqa: PLC0415  (as above)
 
-            say(*csv_lines(items_of(schema), map(item, rows), raw=raw))
+            say(*csv_lines(items_of(schema), map(item, rows), raw=raw), whole=True)
         case Output.IDS:
-            say(*(safe(identity(row)) for row in rows))
+            say(*(safe(identity(row)) for row in rows), whole=True)
         case _:
             return False
     if len(rows) < total:

@@ -118,8 +118,12 @@ def one_id(text: str, *, letter: str = "") -> int:
     if letter and bare.upper().startswith(letter):
         bare = bare[len(letter) :].removeprefix("-")
     if not (bare.isascii() and bare.isdigit() and len(bare) <= 18):
+        from erpsync.cli.misplaced import what_is  # noqa: PLC0415  (only for an error)
+
         example = f"{letter}-303 or 303" if letter else "42790"
-        raise UsageError(f"{quoted(text, limit=60)} is no id", hint=f"an id is a number, like {example}")
+        raise UsageError(
+            f"{quoted(text, limit=60)} is no id", hint=what_is(text.strip()) or f"an id is a number, like {example}"
+        )
     return int(bare)
 
 

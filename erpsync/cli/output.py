@@ -20,7 +20,7 @@ import erpsync
 from erpsync.cli.exit_codes import DEFECT, GOOD, INTERRUPTED, NO, TERMINATED, USAGE
 from erpsync.cli.json_text import as_json, utc
 from erpsync.cli.streams import Terminated, filled, room, terminable, to_nowhere
-from erpsync.cli.tables import shortened, wrapped
+from erpsync.cli.tables import fitted, shortened, wrapped
 from erpsync.cli.usage import as_utf8, lowered, usage_words, wants_json
 from erpsync.errors import ErpsyncError
 from erpsync.terminal import safe
@@ -63,14 +63,14 @@ class _OutputError(ErpsyncError):
 # ---- writing ---------------------------------------------------------------------------------------------------------
 
 
-def say(*lines: str) -> None:
-    """Lines of the answer, on stdout."""
-    _write(sys.stdout, lines)
+def say(*lines: str, whole: bool = False) -> None:
+    """Lines of the answer, on stdout; broken at spaces where they are wider than it, unless ``whole`` (for programs)."""
+    _write(sys.stdout, lines if whole else fitted(lines, room=room()))
 
 
-def remark(*lines: str) -> None:
-    """Counts, the next command, progress: on stderr."""
-    _write(sys.stderr, lines)
+def remark(*lines: str, whole: bool = False) -> None:
+    """Counts, the next command, progress: on stderr; broken as ``say`` does."""
+    _write(sys.stderr, lines if whole else fitted(lines, room=room(sys.stderr)))
 
 
 def warn(text: str) -> None:
@@ -80,7 +80,7 @@ def warn(text: str) -> None:
 
 def emit(value: Mapping[str, Any]) -> None:
     """One JSON object on stdout."""
-    say(as_json(value, indent=2))
+    say(as_json(value, indent=2), whole=True)
 
 
 def _write(stream: TextIO, lines: Iterable[str]) -> None:
@@ -169,7 +169,7 @@ def _outcome(app: typer.Typer, argv: Sequence[str], bench: Workbench) -> int:  #
         return error.exit_code
     except _UsageOfTyper as error:
         _trace(bench)
-        message, hint = usage_words(error)
+        message, hint = usage_words(error, lambda: _command_of(app, argv))
         _tell(message, hint, USAGE, argv)
         return USAGE
     except _ErrorOfTyper as error:
@@ -190,10 +190,17 @@ def _outcome(app: typer.Typer, argv: Sequence[str], bench: Workbench) -> int:  #
     return result if isinstance(result, int) else GOOD
 
 
+def _command_of(app: typer.Typer, argv: Sequence[str]) -> Sequence[str]:
+    from erpsync.cli.completion_answer import command_of  # noqa: PLC0415  (only for an error)
+
+    return command_of(app, argv)
+
+
 def _tell(message: str, hint: str, code: int, argv: Sequence[str]) -> None:
     message, hint = shortened(safe(message), _LONGEST), shortened(safe(hint), _LONGEST)
     if wants_json(argv):
-        remark(as_json({"schema": "erpsync/error/1", "error": message, "hint": hint or None, "code": code}))
+        told = {"schema": "erpsync/error/1", "error": message, "hint": hint or None, "code": code}
+        remark(as_json(told), whole=True)
         return
     width = room(sys.stderr)
     remark(*wrapped(message, room=width, first="error: ", then="      "))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, TypeVar
 
 from erpsync.cli.options import DEFAULT_LIMIT, Output
+from erpsync.cli.output import warn
+from erpsync.domain.nearest import meant
 from erpsync.domain.values import from_minor_units
 from erpsync.errors import UsageError
 from erpsync.terminal import Clock, amounts, money, plural
@@ -29,11 +30,28 @@ def selection(bench: Workbench, where: str, *, limit: int | None, sort: str, out
     return Selection(
         company=bench.landscape.company,
         now=bench.now(),
-        where=_filter(where),
+        where=_told_of_names(bench, _filter(where)),
         limit=limit,
         sort=sort,
         zone=clock(bench).zone,
     )
+
+
+def _told_of_names(bench: Workbench, node: Node) -> Node:
+    """The same filter; a system or flow in it that the landscape has not is warned of: it may be of former times."""
+    from erpsync.domain.filter_nodes import Compare, leaves  # noqa: PLC0415  (as above)
+
+    landscape = bench.landscape
+    known = {"flow": [flow.name for flow in landscape.flows], **dict.fromkeys(("system", "from"), landscape.systems)}
+    for leaf in leaves(node):
+        if isinstance(leaf, Compare) and leaf.op in ("=", "!=") and leaf.value and not leaf.glob:
+            names = known.get(leaf.field)
+            if names and leaf.value not in names:
+                noun = "flow" if leaf.field == "flow" else "system"
+                warn(
+                    f"no {noun} is called {leaf.value[:60]}: {meant(leaf.value, names)}{noun.capitalize()}s: {', '.join(names)}"
+                )
+    return node
 
 
 def _filter(where: str) -> Node:
@@ -65,10 +83,9 @@ def filtered(
     if sort:
         name = sort.removeprefix("-")
         if name not in fields:
-            near = get_close_matches(name, fields, n=1)
             raise UsageError(
                 f"--sort {sort}: there is no such field",
-                hint=f"{near[0] + '? ' if near else ''}Fields: {', '.join(sorted(fields))}",
+                hint=f"{meant(name, fields)}Fields: {', '.join(sorted(fields))}",
             )
         found.sort(key=lambda row: _sortable(values(row)[name]), reverse=sort.startswith("-"))
     return found

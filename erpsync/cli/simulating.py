@@ -14,6 +14,7 @@ from erpsync.cli.exit_codes import INTERRUPTED
 from erpsync.cli.options import HOW, Answer, AnswerFormat
 from erpsync.cli.output import as_json, emit, envelope_of, flush, remark, say
 from erpsync.cli.practice import Control, start, stop, systems_folder
+from erpsync.domain.nearest import meant
 from erpsync.errors import UsageError
 from erpsync.terminal import safe
 
@@ -23,7 +24,7 @@ Examples
   erpsync sim fault wms --mode down --for 30
   erpsync sim fault shop --rate lose_answer=0.1 --rate error_before=0.3
   erpsync sim fault all --reset"""
-_MODES = ("up", "down", "hang", "denied")
+MODES = ("up", "down", "hang", "denied")
 
 
 @app.command(name="up", cls=Command, epilog="Example: erpsync sim up --detach")
@@ -116,9 +117,12 @@ def fault(
     bench = workbench(ctx)
     control = Control(systems_folder(bench.folder or Path.cwd()))
     if system != "all" and system not in control.systems:
-        raise UsageError(f"system {system} is no practice system", hint=f"all, {', '.join(control.systems)}")
-    if mode and mode not in _MODES:
-        raise UsageError(f"--mode {mode} is no mode", hint=", ".join(_MODES))
+        raise UsageError(
+            f"system {system} is no practice system",
+            hint=f"{meant(system, control.systems)}Systems: all, {', '.join(control.systems)}",
+        )
+    if mode and mode not in MODES:
+        raise UsageError(f"--mode {mode} is no mode", hint=f"{meant(mode, MODES)}Modes: {', '.join(MODES)}")
     wish: dict[str, Any] = {"system": system}
     if reset:
         wish["reset"] = True
@@ -139,7 +143,7 @@ def fault(
         emit(envelope_of(None, bench, "sim.fault", faults=answer))
         return
     shown = answer.get("systems", answer) if isinstance(answer.get("systems", answer), dict) else answer
-    say(*(f"{safe(name):<6} {safe(as_json(value))}" for name, value in shown.items()))
+    say(*(f"{safe(name):<6} {safe(as_json(value))}" for name, value in shown.items()), whole=True)
 
 
 def _rates(pairs: list[str], option: str) -> dict[str, float]:

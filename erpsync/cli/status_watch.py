@@ -30,11 +30,11 @@ def watch(bench: Workbench, *, every_seconds: float, output: Answer) -> NoReturn
         found = read_status(bench)
         if redraws:
             lines = status_lines(bench, found)
-            say(_HOME_AND_CLEAR + lines[0], *lines[1:])
+            say(_HOME_AND_CLEAR + lines[0], *lines[1:], whole=True)
         else:
             now = _figures(bench, found)
             if now != before:
-                say(_json(bench, found) if output is Answer.JSON else _line(bench, found, now))
+                say(_json(bench, found) if output is Answer.JSON else _line(bench, found, now), whole=True)
                 before = now
         flush()
         bench.close()

@@ -94,5 +94,5 @@ def _say(bench: Workbench, copy: Copy) -> None:
     name = safe(store.name)
     first = f"stop every erpsync process, move {name}, {name}-wal and {name}-shm away, then"
     say(*wrapped(first, room=room(), first="to restore    ", then=" " * 14))
-    say(f"{'':14}{command_line('cp', str(copy.file), str(store))}", f"{'':14}erpsync store verify")
+    say(f"{'':14}{command_line('cp', str(copy.file), str(store))}", f"{'':14}erpsync store verify", whole=True)
     say("next: erpsync store info")

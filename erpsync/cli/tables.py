@@ -6,7 +6,8 @@ the ends of long keys. Ids are never cut and never left out. Under 80 columns ea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
@@ -121,7 +122,8 @@ def blocks(columns: Sequence[Column[Row]], rows: Sequence[Row], *, room: int | N
             lines.append("")
         for column in columns:
             if (text := _bounded(column.says(row).strip(), column, room)) not in ("", "-"):
-                lines += wrapped(text, room=room, first=f"{column.heading.lower()}: ", then="  ", whole_words=False)
+                first, short = f"{column.heading.lower()}: ", width(text) <= KEY_ROOM
+                lines += wrapped(text, room=room, first=first, then="  ", whole_words=short and not column.free)
     return lines
 
 
@@ -146,6 +148,23 @@ def wrapped(text: str, *, room: int | None, first: str = "", then: str = "", who
         line += word if empty else " " + word
         empty = False
     return [*lines, line.rstrip()]
+
+
+_COMMAND = re.compile(r"\s*(?:next\b[^:]*:|or|run:)\s|\s+erpsync\s")
+
+
+def fitted(lines: Iterable[str], *, room: int | None) -> Iterable[str]:
+    """The same lines, those wider than ``room`` broken at spaces; a command to paste, a key and an id stay whole."""
+    if room is None:
+        return lines
+    return [part for line in lines for part in _broken(line, room)]
+
+
+def _broken(line: str, room: int) -> list[str]:
+    if width(line) <= room or _COMMAND.match(line):
+        return [line]
+    deep = min(len(line) - len(line.lstrip()) + 2, room // 2)
+    return wrapped(line, room=room, then=" " * deep)
 
 
 def _pieces(word: str, columns: int) -> list[str]:

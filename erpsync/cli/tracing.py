@@ -49,15 +49,14 @@ def trace(
     raw: Raw = False,
 ) -> None:
     """All that happened to a key, oldest first: what was told, sent, answered, decided and done by hand."""
-    from erpsync.domain.filters import check_fields, matches, parse  # noqa: PLC0415  (not for help)
-    from erpsync.domain.keys import parse_key  # noqa: PLC0415  (as above)
-    from erpsync.domain.kinds import kind_words  # noqa: PLC0415  (as above)
+    from erpsync.cli.naming import key_typed  # noqa: PLC0415  (not for help)
+    from erpsync.domain.filters import check_fields, matches, parse  # noqa: PLC0415  (as above)
     from erpsync.store.reading.trace import find_subject, history  # noqa: PLC0415  (as above)
 
     bench = workbench(ctx)
     times, node = clock(bench), parse(where)
     check_fields(node, _FIELDS, subject="trace")
-    parsed = parse_key(key, kinds=kind_words(), company=bench.landscape.company)
+    parsed = key_typed(bench, key)
     with bench.store.read() as db:
         subject = find_subject(db, parsed.company, parsed.kind, parsed.number)
         found = history(db, parsed.company, subject)

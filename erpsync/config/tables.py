@@ -10,10 +10,10 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from erpsync.config.durations import duration
+from erpsync.domain.nearest import nearest
 
 if TYPE_CHECKING:
     from erpsync.config.places import Path
@@ -56,7 +56,7 @@ class Mistakes(list[Mistake]):
     def no_such(self, path: Path, what: str, found: str, valid: Iterable[str], *, label: str) -> None:
         """Note a name that is none of ``valid``, with the nearest."""
         names = tuple(valid)
-        near = _nearest(found, names)
+        near = nearest(found, names)
         hint = f"{near + '? ' if near else ''}{label}: {', '.join(names)}"
         self.at(path, f"no such {what}", found=found, nearest=near, valid=names, hint=hint)
 
@@ -171,7 +171,7 @@ class Table:
                 for part in [(*path, name) for name in inner] or [path]:
                     self.mistakes.not_built(part)
                 continue
-            near = _nearest(key, known)
+            near = nearest(key, known)
             self.mistakes.at(
                 path,
                 "no such key",
@@ -213,8 +213,3 @@ def expand(value: Any, path: Path, mistakes: Mistakes) -> Any:
         return found or ""
 
     return _VARIABLE.sub(taken, value)
-
-
-def _nearest(word: str, names: Iterable[str]) -> str | None:
-    near = get_close_matches(word, list(names), n=1)
-    return near[0] if near else None

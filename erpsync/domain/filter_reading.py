@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from erpsync.domain.filter_nodes import BARE, FIELD, OPERATORS, WORDS, And, Compare, Everything, Flag, Node, Not, Or
+from erpsync.domain.nearest import meant
 from erpsync.errors import FilterError
 
 LONGEST = 10_000
@@ -159,11 +159,10 @@ class _Reader:
             return Flag(name.text, name.column)
         self._take()
         if operator.text not in OPERATORS:
-            near = get_close_matches(operator.text, OPERATORS, n=1)
             known = " ".join(OPERATORS)
             raise FilterError(
                 f"filter operator {operator.text}, at column {operator.column}, does not exist",
-                hint=f"{near[0] + '? ' if near else ''}Operators: {known}",
+                hint=f"{meant(operator.text, OPERATORS)}Operators: {known}",
             )
         value = self._take()
         if value.sort not in ("bare", "quoted") or value.word:

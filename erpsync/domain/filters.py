@@ -13,7 +13,6 @@ import re
 from collections.abc import Collection, Mapping
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal
-from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any
 
@@ -33,6 +32,7 @@ from erpsync.domain.filter_nodes import (
 )
 from erpsync.domain.filter_reading import parse
 from erpsync.domain.filter_values import as_flag, as_moment, as_number, as_seconds, as_span, is_number, read_duration
+from erpsync.domain.nearest import meant
 from erpsync.errors import FilterError
 
 __all__ = [
@@ -65,10 +65,9 @@ def check_fields(node: Node, valid: Collection[str], *, subject: str) -> None:
     """Refuse the first field that ``subject`` (``dead letters``) has not; raises FilterError naming the right ones."""
     for leaf in leaves(node):
         if leaf.field not in valid:
-            near = get_close_matches(leaf.field, sorted(valid), n=1)
             raise FilterError(
                 f"filter field {leaf.field}, at column {leaf.column}, does not exist",
-                hint=f"{near[0] + '? ' if near else ''}Fields of {subject}: {', '.join(sorted(valid))}",
+                hint=f"{meant(leaf.field, sorted(valid))}Fields of {subject}: {', '.join(sorted(valid))}",
             )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from erpsync.domain.nearest import meant
 from erpsync.errors import UsageError
 
 MAIN = "main"
@@ -35,5 +36,5 @@ def parse_key(text: str, *, kinds: dict[str, str], company: str = MAIN) -> Key:
     kind = kinds.get(head)
     if kind is None:
         known = ", ".join(sorted(set(kinds.values())))
-        raise UsageError(f"{head!r} is no kind of document", hint=f"kinds: {known}")
+        raise UsageError(f"{head!r} is no kind of document", hint=f"{meant(head, kinds)}Kinds: {known}")
     return Key(kind, number, company)

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from erpsync.config.landscape import Flow
 from erpsync.domain.keys import parse_key
 from erpsync.domain.kinds import kind_named, kind_words
+from erpsync.domain.nearest import meant
 from erpsync.engine.context import Bench, Context
 from erpsync.engine.crew import Crew, at_work
 from erpsync.engine.elsewhere import elsewhere
@@ -215,7 +216,10 @@ def chosen(context: Context, wish: Wish) -> list[Route]:
             raise UsageError(f"no flow carries {kind}", hint=f"flows carry: {', '.join(carried) or 'nothing'}")
     for target in wish.to:
         if target not in context.routes.targets:
-            raise UsageError(f"no flow leads to {target}", hint=f"targets: {', '.join(context.routes.targets)}")
+            raise UsageError(
+                f"no flow leads to {target}",
+                hint=f"{meant(target, context.routes.targets)}Targets: {', '.join(context.routes.targets)}",
+            )
     for key in wish.keys:
         kind = parse_key(key, kinds=kind_words()).kind
         if kind not in wish.kinds:

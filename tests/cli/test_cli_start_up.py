@@ -56,6 +56,15 @@ def loaded(folder: Path, *words: str) -> set[str]:
     return set(done.stderr.rpartition("LOADED ")[2].split())
 
 
+@pytest.mark.parametrize("words", [("trace", "order:"), ("dlq", "show", ""), ("dlq", "list", "--where", "'sys")])
+def test_tab_loads_nothing_that_moves_documents(
+    words: tuple[str, ...], night: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("_ERPSYNC_COMPLETE", "fish")
+    modules = loaded(night, "erpsync", *words)
+    assert [name for name in sorted(modules) if name.startswith(HEAVY) and not name.startswith("rich.")] == []
+
+
 @pytest.mark.parametrize(
     "words",
     [

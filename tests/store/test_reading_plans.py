@@ -9,7 +9,9 @@ import pytest
 from night_store import NIGHT, make_night
 
 from erpsync.domain.filters import parse
+from erpsync.domain.messages import State
 from erpsync.store.connection import Connection, ms
+from erpsync.store.reading import completing
 from erpsync.store.reading.asked import Selection
 from erpsync.store.reading.attempts import attempts
 from erpsync.store.reading.events import event, events, events_of
@@ -22,7 +24,7 @@ from erpsync.store.reading.messages import dead_letters, message, messages, mess
 from erpsync.store.reading.status import status
 from erpsync.store.reading.stops import stops
 from erpsync.store.reading.systems import standings
-from erpsync.store.reading.trace import find_subject, history
+from erpsync.store.reading.trace import find_subject, history, keys_called
 
 ALL = Selection(company="main", now=NIGHT)
 
@@ -47,6 +49,14 @@ ALIASES = {
 }
 
 READS: dict[str, Callable[[Connection], object]] = {
+    "keys that begin so": lambda db: completing.keys(db, "main", "order", "SO-"),
+    "ids that begin so": lambda db: completing.message_ids(db, "main", "1", None),
+    "dead ones that begin so": lambda db: completing.message_ids(db, "main", "", State.DEAD),
+    "unknown ones that begin so": lambda db: completing.message_ids(db, "main", "", State.UNKNOWN),
+    "held ones that begin so": lambda db: completing.message_ids(db, "main", "", State.HELD),
+    "events that begin so": lambda db: completing.event_ids(db, "main", "1", kept_back=False),
+    "events kept back that begin so": lambda db: completing.event_ids(db, "main", "", kept_back=True),
+    "keys of one number": lambda db: keys_called(db, "main", "SO-1", kinds=["order", "item"]),
     "dead letters": lambda db: dead_letters(db, ALL),
     "dead letters of one system": lambda db: dead_letters(
         db, Selection(company="main", now=NIGHT, where=parse("system = erp"))

@@ -58,6 +58,7 @@ READS = {
     "trace",
     "check",
     "doctor",
+    "completion",
     "help",
     "messages list",
     "messages show",

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal, get_args
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from erpsync.domain.nearest import meant, nearest
 from erpsync.errors import LandscapeError
 
 Cell = str | bool | int
@@ -190,14 +190,12 @@ def read_options(options: Mapping[str, Any], *, where: str) -> FilesOptions:
 
 def unknown_name(place: str, name: str, valid: tuple[str, ...], *, what: str = "option") -> LandscapeError:
     """The error for a name that is none of ``valid``, with the nearest that is."""
-    near = get_close_matches(name, valid, n=1)
-    suggestion = f"{near[0]}? " if near else ""
     return LandscapeError(
         f"{place} is no {what} that this version knows",
-        hint=f"{suggestion}{what}s here: {', '.join(valid)}",
+        hint=f"{meant(name, valid)}{what}s here: {', '.join(valid)}",
         where=place,
         found=name,
-        nearest=near[0] if near else None,
+        nearest=nearest(name, valid),
         valid=valid,
         text=f"is no {what} that this version knows",
     )

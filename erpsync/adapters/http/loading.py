@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -23,6 +22,7 @@ from erpsync.config.places import nearest_place, places
 from erpsync.domain.document import Document
 from erpsync.domain.flat import LINES
 from erpsync.domain.kinds import Kind, kind_named
+from erpsync.domain.nearest import nearest
 from erpsync.errors import LandscapeError, UsageError
 
 Where = tuple[str | int, ...]
@@ -55,9 +55,9 @@ def load_spec(file: Path, *, options: frozenset[str] = frozenset()) -> Spec:
         _check(spec, content, options)
     except _Wrong as wrong:
         place = nearest_place(places(text), wrong.where)
-        near = get_close_matches(wrong.found, wrong.valid, n=1) if wrong.found else []
+        near = nearest(wrong.found, wrong.valid) if wrong.found else None
         dotted = ".".join(str(part) for part in wrong.where)
-        hint = (f"{near[0]}? " if near else "") + (f"valid here: {', '.join(wrong.valid)}" if wrong.valid else "")
+        hint = (f"{near}? " if near else "") + (f"valid here: {', '.join(wrong.valid)}" if wrong.valid else "")
         raise LandscapeError(
             f"{dotted} {wrong.text}",
             hint=hint,
@@ -66,7 +66,7 @@ def load_spec(file: Path, *, options: frozenset[str] = frozenset()) -> Spec:
             column=place.key[1],
             where=dotted,
             found=wrong.found,
-            nearest=near[0] if near else None,
+            nearest=near,
             valid=wrong.valid,
         ) from None
     return spec

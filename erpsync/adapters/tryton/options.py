@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from erpsync.config.durations import duration
 from erpsync.config.landscape import System
+from erpsync.domain.nearest import meant, nearest
 from erpsync.errors import LandscapeError
 
 
@@ -59,14 +59,12 @@ def _landscape_error(system: str, first: Any) -> LandscapeError:
     where = f"systems.{system}.options.{name}"
     known = tuple(Options.model_fields)
     if first["type"] == "extra_forbidden":
-        near = next(iter(get_close_matches(name, known, n=1)), None)
-        hint = f"{near}? " if near else ""
         return LandscapeError(
             f"{where} is no option of a tryton system",
-            hint=f"{hint}Options: {', '.join(known)}",
+            hint=f"{meant(name, known)}Options: {', '.join(known)}",
             where=where,
             found=name,
-            nearest=near,
+            nearest=nearest(name, known),
             valid=known,
         )
     if first["type"] == "missing":

@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from enum import StrEnum
 from functools import cache, cached_property
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from erpsync.domain.flat import Flat
 from erpsync.domain.keys import Key
+from erpsync.domain.nearest import meant
 from erpsync.errors import UsageError
 
 if TYPE_CHECKING:
@@ -114,9 +114,7 @@ def kind_named(word: str) -> Kind:
     if (kind := kind_or_none(word)) is not None:
         return kind
     words = kind_words()
-    near = get_close_matches(word, words, n=1)
-    suggestion = f"{near[0]}? " if near else ""
-    raise UsageError(f"{word!r} is no kind of document", hint=f"{suggestion}Kinds: {', '.join(kinds())}")
+    raise UsageError(f"{word!r} is no kind of document", hint=f"{meant(word, words)}Kinds: {', '.join(kinds())}")
 
 
 def key_of(kind: Kind, fields: Flat, *, company: str) -> Key:

@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
-from difflib import get_close_matches
 
 from erpsync.domain.filters import (
     And,
@@ -24,6 +23,7 @@ from erpsync.domain.filters import (
     check_fields,
     refuse_ordering,
 )
+from erpsync.domain.nearest import meant
 from erpsync.domain.values import exponent
 from erpsync.errors import FilterError
 from erpsync.store.connection import ms
@@ -125,10 +125,9 @@ def _keyed(text: str, selection: Selection, known: Field, values: list[object]) 
 def _one_of(node: Compare, words: Mapping[str, str]) -> str:
     """What a word stands for; raises FilterError, naming the nearest, for one that cannot be there."""
     if node.value not in words:
-        near = get_close_matches(node.value.lower(), words, n=1)
         raise FilterError(
             f"filter value {node.value[:60]}, at column {node.at}, is no {node.field}",
-            hint=f"{near[0] + '? ' if near else ''}{node.field.capitalize()}s: {', '.join(dict.fromkeys(words.values()))}",
+            hint=f"{meant(node.value, words)}{node.field.capitalize()}s: {', '.join(dict.fromkeys(words.values()))}",
         )
     return words[node.value]
 

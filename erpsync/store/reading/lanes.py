@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from erpsync.domain.nearest import meant
 from erpsync.errors import NotFound, UsageError
 from erpsync.store.connection import Connection
 from erpsync.store.lanes import lane_id
@@ -46,8 +47,11 @@ def lane(db: Connection, company: str, system: str, lane_key: str, *, limit: int
     own = company_id(db, company)
     target = db.execute("SELECT system_id FROM systems WHERE name = ?", (system,)).fetchone()
     if target is None:
-        names = ", ".join(str(row[0]) for row in db.execute("SELECT name FROM systems ORDER BY name"))
-        raise UsageError(f"system {system} does not exist", hint=f"systems: {names}" if names else "")
+        names = [str(row[0]) for row in db.execute("SELECT name FROM systems ORDER BY name")]
+        raise UsageError(
+            f"system {system} does not exist",
+            hint=f"{meant(system, names)}Systems: {', '.join(names)}" if names else "",
+        )
     kind, _, number = lane_key.partition(":")
     record = db.execute(
         "SELECT record_id, changed_at > 0 FROM records WHERE company_id = ? AND kind = ? AND number = ?",

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from difflib import get_close_matches
 from typing import Generic, TypeVar
 
 from erpsync.domain.filter_nodes import Compare, Everything, Node, leaves
 from erpsync.domain.messages import State
+from erpsync.domain.nearest import meant
 from erpsync.errors import UsageError
 from erpsync.store.connection import Connection, moment
 from erpsync.store.reading.asked import Field, Selection, Sort
@@ -57,10 +57,9 @@ def order_sql(selection: Selection, fields: Mapping[str, Field], *, usual: str, 
         return f"ORDER BY {usual}"
     name = selection.sort.removeprefix("-")
     if name not in fields:
-        near = get_close_matches(name, fields, n=1)
         raise UsageError(
             f"--sort {selection.sort}: there is no such field",
-            hint=f"{near[0] + '? ' if near else ''}Fields: {', '.join(sorted(fields))}",
+            hint=f"{meant(name, fields)}Fields: {', '.join(sorted(fields))}",
         )
     # An age grows as its moment gets older.
     downwards = selection.sort.startswith("-") != (fields[name].sort is Sort.AGE)

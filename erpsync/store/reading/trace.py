@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -82,6 +84,22 @@ def find_subject(db: Connection, company: str, kind: str, number: str) -> Subjec
         moment(row[5]),
         tuple((str(a), str(b)) for a, b in far),
     )
+
+
+_MOST_NAMED = 10
+
+
+def keys_called(db: Connection, company: str, number: str, *, kinds: Iterable[str]) -> list[str]:
+    """The keys (short form) of what bears this number, ours or some system's own; at most ten."""
+    own, every = company_id(db, company), json.dumps(list(kinds))
+    rows = db.execute(
+        "SELECT kind, number FROM records WHERE company_id = ?1 AND kind IN (SELECT value FROM json_each(?2)) "
+        "AND number = ?3 AND changed_at > 0 UNION SELECT r.kind, r.number FROM systems s CROSS JOIN json_each(?2) k "
+        "CROSS JOIN xrefs x ON x.company_id = ?1 AND x.system_id = s.system_id AND x.kind = k.value AND x.far_id = ?3 "
+        "CROSS JOIN records r ON r.record_id = x.record_id LIMIT ?4",
+        (own, every, number, _MOST_NAMED),
+    )
+    return [f"{kind}:{found}" for kind, found in rows]
 
 
 def _nearest(db: Connection, company: int, kind: str, number: str) -> str:
