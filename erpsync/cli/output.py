@@ -125,7 +125,7 @@ def listing(
     schema: str,
     rows: Sequence[Row],
     *,
-    total: int,
+    total: int | None,
     columns: Sequence[Column[Row]],
     item: Callable[[Row], Mapping[str, object]],
     identity: Callable[[Row], str],
@@ -133,7 +133,10 @@ def listing(
     remarks: Iterable[str] = (),
     more: Mapping[str, object] | None = None,
 ) -> None:
-    """A listing in the format asked for: the table and, on stderr, its remarks; or JSON, JSON lines, ids."""
+    """A listing in the format asked for: the table and, on stderr, its remarks; or JSON, JSON lines, ids.
+
+    ``total`` None: how many there are is not known; then whoever asks says so where only rows are printed.
+    """
     match output:
         case Output.JSON:
             emit(
@@ -141,11 +144,11 @@ def listing(
             )
         case Output.JSONL:
             say(*(as_json(item(row)) for row in rows))
-            if len(rows) < total:
+            if total is not None and len(rows) < total:
                 warn(f"{len(rows):,} of {total:,} lines; leave --limit out to have them all")
         case Output.IDS:
             say(*(safe(identity(row)) for row in rows))
-            if len(rows) < total:
+            if total is not None and len(rows) < total:
                 warn(f"{len(rows):,} of {total:,} ids; leave --limit out to pass them all")
         case _:
             say(*table(columns, rows, room=room()))
