@@ -126,10 +126,8 @@ def _what(hit: Found, times: Clock) -> str:
 
 def _count_line(shown: int, looked: Looked, times: Clock) -> str:
     """How many were found, and how much was looked through: never more than is true."""
-    if looked.more:
-        first = f"{shown:,} shown, there are more"
-    else:
-        first = f"{shown:,} of {shown:,}" if looked.whole else f"{shown:,} so far"
+    so_far = f"{shown:,} of {shown:,}" if looked.whole else f"{shown:,} so far"
+    first = f"{shown:,} shown, there are more" if looked.more else so_far
     parts = [f"{first}, in keys, xref, {_contents(looked, times)}"]
     if looked.missed:
         parts.append(f"{looked.missed:,} older ones are not in the index of words yet, which workers make")

@@ -53,7 +53,7 @@ def _filters() -> list[str]:
 
 def _fields() -> dict[str, tuple[str, ...]]:
     """What each listing can be asked by."""
-    from erpsync.cli import config, systems, workers  # noqa: PLC0415  (help alone needs every listing)
+    from erpsync.cli import config, systems, tailing, workers  # noqa: PLC0415  (help alone needs every listing)
     from erpsync.store.reading import audit, events, exceptions, messages, xrefs  # noqa: PLC0415  (as above)
 
     return {
@@ -64,6 +64,7 @@ def _fields() -> dict[str, tuple[str, ...]]:
         "exceptions list": tuple(exceptions.FIELDS),
         "messages list": tuple(messages.FIELDS),
         "systems list": systems.FIELDS,
+        "tail": tailing.FIELDS,
         "workers list": workers.FIELDS,
         "xref list": tuple(xrefs.FIELDS),
     }

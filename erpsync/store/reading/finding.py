@@ -92,16 +92,15 @@ def _find(db: Connection, index: Index | None, wanted: Wanted) -> Findings:
 def _by_name(db: Connection, sought: Sought, own: int, kinds: Sequence[str], key: Key | None) -> Iterator[Found]:
     """What is called so: ids, keys, far ids; then keys and far ids that begin so."""
     if key is not None:
-        row = db.execute(
-            f"{_RECORD} WHERE company_id = ? AND kind = ? AND number = ?", (own, key.kind, key.number)
-        ).fetchone()
-        if row is not None:
+        writings = _writings(key.number)
+        own_key = f"{_RECORD} WHERE company_id = ? AND kind = ? AND number IN (SELECT value FROM json_each(?))"
+        for row in db.execute(own_key, (own, key.kind, json.dumps(writings))).fetchall():
             yield _record(db, row, Rank.KEY)
-        yield from _xrefs(db, own, [key.kind], [key.number], "= w.value", Rank.XREF)
+        yield from _xrefs(db, own, [key.kind], writings, "= w.value", Rank.XREF)
         return
     text = sought.text
     yield from _by_id(db, text, own)
-    writings = list(dict.fromkeys((text, text.upper(), text.lower())))
+    writings = _writings(text)
     asked = (json.dumps(list(kinds)), json.dumps(writings), own)
     of_kinds = f"{_RECORD.replace('records r', 'json_each(?1) k CROSS JOIN json_each(?2) w CROSS JOIN records r', 1)}"
     same = "ON r.company_id = ?3 AND r.kind = k.value AND r.number"
@@ -113,6 +112,10 @@ def _by_name(db: Connection, sought: Sought, own: int, kinds: Sequence[str], key
         for row in db.execute(f"{of_kinds} {same} {begins.format('r.number')} LIMIT 20", asked):
             yield _record(db, row, Rank.PART_OF_KEY)
         yield from _xrefs(db, own, kinds, writings, begins.format("x.far_id"), Rank.PART_OF_XREF)
+
+
+def _writings(number: str) -> list[str]:
+    return list(dict.fromkeys((number, number.upper(), number.lower())))
 
 
 def _by_id(db: Connection, text: str, own: int) -> Iterator[Found]:
@@ -152,7 +155,8 @@ def _message(db: Connection, message_id: int, own: int) -> Iterator[Found]:
 def _event(db: Connection, event_id: int, own: int) -> Iterator[Found]:
     query = (
         "SELECT e.kind, ifnull(r.number, e.number), e.far_id, s.name, e.removed, e.verdict, e.received_at, r.revision "
-        "FROM events e CROSS JOIN systems s ON s.system_id = e.system_id LEFT JOIN records r ON r.record_id = e.record_id WHERE e.event_id = ? AND e.company_id = ?"
+        "FROM events e CROSS JOIN systems s "
+        "ON s.system_id = e.system_id LEFT JOIN records r ON r.record_id = e.record_id WHERE e.event_id = ? AND e.company_id = ?"
     )
     for kind, number, far_id, system, removed, verdict, at, revision in db.execute(query, (event_id, own)):
         key = f"{kind}:{number or far_id or '?'}"
