@@ -138,7 +138,7 @@ def _count_line(shown: int, looked: Looked, times: Clock) -> str:
 
 def _contents(looked: Looked, times: Clock) -> str:
     if looked.reaches is None:
-        return "contents: there are none yet"
+        return "no contents" if looked.missed else "contents: there are none yet"
     if looked.missed:
         return f"contents since {times.exact(looked.reaches)} ({times.lasting(looked.reaches)})"
     days = (times.now - looked.reaches).days

@@ -110,8 +110,7 @@ def _gathered(
     missed = behind - known if wanted else 0
     oldest = f"SELECT {table.at} FROM {table.name} WHERE {table.column} > ? ORDER BY {table.column} LIMIT 1"
     row = db.execute(oldest, (behind if missed else first - 1,)).fetchone()
-    if row is not None:
-        looked.reach(moment(row[0]), missed=missed)
+    looked.back_to(moment(row[0]) if row else None, missed=missed)
     return list(hits.values())
 
 

@@ -52,25 +52,33 @@ class Found:
 
 @dataclass
 class Looked:
-    """How much was looked through. ``contents`` are events and tries; ``missed`` of them were not, for want of time and of an index.
+    """How much was looked through: ``contents`` are events and tries.
 
-    ``reaches`` is the oldest moment looked at, from which on nothing was missed. ``more``: what was found does not all fit.
-    ``hurried``: what may have the words was not all read in time.
+    ``more``: what was found does not all fit. ``hurried``: what may have the words was not all read in time.
     """
 
     contents: int = 0
-    missed: int = 0
-    reaches: datetime | None = None
     more: bool = False
     hurried: bool = False
+    _back_to: list[tuple[datetime | None, int]] = field(default_factory=list)
 
-    def reach(self, oldest: datetime, *, missed: int) -> None:
-        """Looked back to ``oldest``; ``missed``: so many lie further back."""
-        if self.reaches is None or bool(missed) > bool(self.missed):
-            self.reaches = oldest
-        elif bool(missed) == bool(self.missed):
-            self.reaches = max(self.reaches, oldest) if missed else min(self.reaches, oldest)
-        self.missed += missed
+    def back_to(self, oldest: datetime | None, *, missed: int) -> None:
+        """One sort was looked through back to ``oldest`` (None: not at all); ``missed``: so many of it lie further back."""
+        self._back_to.append((oldest, missed))
+
+    @property
+    def missed(self) -> int:
+        """How many contents were not looked through, for want of time and of an index."""
+        return sum(missed for _, missed in self._back_to)
+
+    @property
+    def reaches(self) -> datetime | None:
+        """The moment from which on nothing was missed: the oldest content's, where nothing was at all. None: there is none."""
+        cut = [oldest for oldest, missed in self._back_to if missed]
+        if cut:
+            known = [oldest for oldest in cut if oldest is not None]
+            return max(known) if len(known) == len(cut) else None
+        return min((oldest for oldest, _ in self._back_to if oldest is not None), default=None)
 
     @property
     def whole(self) -> bool:
