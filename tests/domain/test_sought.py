@@ -65,7 +65,20 @@ def test_another_number_is_not(typed: str, text: str) -> None:
 
 @pytest.mark.parametrize(
     "typed",
-    ['a" OR "b', "x* NEAR y", "NOT a", "a AND", "{a b}: c", "col:val", "'; DROP TABLE t; --", "a\x00b", "a\ud800b", "a\u202eb", "^a", "(((a"],
+    [
+        'a" OR "b',
+        "x* NEAR y",
+        "NOT a",
+        "a AND",
+        "{a b}: c",
+        "col:val",
+        "'; DROP TABLE t; --",
+        "a\x00b",
+        "a\ud800b",
+        "a\u202eb",
+        "^a",
+        "(((a",
+    ],
 )
 def test_what_is_typed_is_never_syntax(typed: str) -> None:
     assert not has(typed, "something else altogether")

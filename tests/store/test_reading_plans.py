@@ -14,6 +14,7 @@ from erpsync.store.reading.asked import Selection
 from erpsync.store.reading.attempts import attempts
 from erpsync.store.reading.events import event, events, events_of
 from erpsync.store.reading.exceptions import exceptions, open_by_kind
+from erpsync.store.reading.happenings import tail_of
 from erpsync.store.reading.lanes import lane
 from erpsync.store.reading.letters import around
 from erpsync.store.reading.line import documents_behind, line_behind, members_behind
@@ -60,6 +61,7 @@ READS: dict[str, Callable[[Connection], object]] = {
     "systems": lambda db: standings(db, "main", now_ms=ms(NIGHT)),
     "status": lambda db: status(db, "main", now_ms=ms(NIGHT)),
     "a trace": lambda db: history(db, "main", find_subject(db, "main", "order", "SO-10498")),
+    "what happens": lambda db: tail_of(db, "main", since_ms=0).look(db),
     "a trace by a system's own number": lambda db: find_subject(db, "main", "order", "10498"),
 }
 

@@ -84,13 +84,13 @@ _SORTS: dict[str, _Sort] = {
     ),
 }
 # A newer message clears those just before it in its lane.
-_CLEARED = f"""SELECT n.message_id, n.accepted_at, o.company_id, o.message_id, o.state_at, o.reason, r.kind || ':' || r.number,
+_CLEARED = f"""SELECT fresh.message_id, fresh.accepted_at, o.company_id, o.message_id, o.state_at, o.reason, r.kind || ':' || r.number,
     s.name, f.name, o.superseded_by FROM (SELECT message_id, lane_id, accepted_at FROM messages WHERE message_id > ?
-        ORDER BY message_id LIMIT {MOST_AT_ONCE}) n
-    LEFT JOIN messages o ON o.superseded_by = n.message_id AND o.message_id IN (SELECT p.message_id FROM messages p
-        WHERE p.lane_id = n.lane_id AND {place("p.")} = 0 AND p.message_id < n.message_id ORDER BY p.message_id DESC LIMIT 8)
+        ORDER BY message_id LIMIT {MOST_AT_ONCE}) fresh
+    LEFT JOIN messages o ON o.superseded_by = fresh.message_id AND o.message_id IN (SELECT p.message_id FROM messages p
+        WHERE p.lane_id = fresh.lane_id AND {place("p.")} = 0 AND p.message_id < fresh.message_id ORDER BY p.message_id DESC LIMIT 8)
     LEFT JOIN records r ON r.record_id = o.record_id LEFT JOIN systems s ON s.system_id = o.target_id
-    LEFT JOIN flows f ON f.flow_id = o.flow_id ORDER BY n.message_id"""
+    LEFT JOIN flows f ON f.flow_id = o.flow_id ORDER BY fresh.message_id"""
 _ACTS = f"""SELECT company_id, chain, seq, at, actor, what, subject, reason FROM audit WHERE chain = ? AND seq > ? ORDER BY seq
     LIMIT {MOST_AT_ONCE}"""
 
