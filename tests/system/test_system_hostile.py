@@ -387,6 +387,13 @@ def test_previews_of_acts_are_text(practice):
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: ascii(text)[1:9])
+@pytest.mark.parametrize("output", FORMATS)
+def test_hostile_words_that_are_looked_for_are_text(practice, text, output):
+    check(practice, "find", text, "-o", output, codes=(0, 2))
+    check(practice, "find", f"item:{text}", "-o", output, codes=(0, 2))
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=lambda text: ascii(text)[1:9])
 def test_hostile_words_given_by_the_user_come_back_as_text(practice, text):
     for words in (
         (text,),
@@ -409,7 +416,6 @@ def test_hostile_words_given_by_the_user_come_back_as_text(practice, text):
         ("systems", "probe", text),
         ("systems", "resume", text),
         ("workers", "stop", text),
-        ("find", text),
         ("tail", "--no-wait", "--where", text),
         ("tail", "--no-wait", "--since", text),
         ("audit", "verify", "--noted", text),
