@@ -66,6 +66,11 @@ def test_whatever_is_read_out_is_found(erpsync: Run, typed: tuple[str, ...], whe
 
 
 @pytest.mark.usefixtures("told")
+def test_a_key_is_looked_for_in_contents_by_its_number(erpsync: Run) -> None:
+    assert rows(erpsync, "order:SO-900") == rows(erpsync, "SO-900")
+
+
+@pytest.mark.usefixtures("told")
 def test_the_count_says_when_there_is_more(erpsync: Run) -> None:
     few = erpsync("find", "SO-900", "--limit", "1", "-o", "json").json
     assert (few["total"], few["shown"], few["looked"]["whole"]) == (None, 1, False)
