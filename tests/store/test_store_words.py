@@ -19,7 +19,7 @@ from erpsync.store.connection import DatabaseError
 from erpsync.store.reading.finding import Wanted, find
 from erpsync.store.reading.found import Findings
 from erpsync.store.store import Store
-from erpsync.store.words import Words, path_beside
+from erpsync.store.words import KINDS, Words, index_of, path_beside
 
 ASKED = ("SO-10498", "so-104", "10498", "vatId", "upsg", "CU-1107", "sku", "nothing-like-it", "no answer")
 
@@ -95,8 +95,10 @@ def test_secrets_are_in_no_index(night: Night) -> None:
     )
     fill(night.store)
     assert ask(night.store, "topsecret77").items == ()
-    files = [Path(f"{path_beside(night.store.path)}{end}") for end in ("", "-wal")]
-    assert b"topsecret77" not in b"".join(file.read_bytes() for file in files if file.exists())
+    with index_of(night.store.path, store_id=night.store.store_id, epoch=night.store.epoch) as index:
+        assert index is not None
+        assert [kind for kind in KINDS if list(index.ids(kind, '"topsecret77" OR "api"'))] == []
+        assert list(index.ids("sent", '"so" AND "79"')) == [attempt]
 
 
 def test_it_is_for_its_owner_alone(night: Night) -> None:
