@@ -90,8 +90,13 @@ def test_a_try_that_ends_after_it_was_taken_in_is_found_by_its_answer(night: Nig
 
 def test_secrets_are_in_no_index(night: Night) -> None:
     message = night.message("order:SO-79", to="erp", reason="created", ago=1)
-    night.attempt(
-        message, ago=1, outcome="created", headers='[["X-Api-Key", "topsecret77"]]', request="GET /x?key=topsecret77"
+    attempt = night.attempt(
+        message,
+        ago=1,
+        outcome="created",
+        body=b"SO-79",
+        headers='[["X-Api-Key", "topsecret77"]]',
+        request="GET /x?key=topsecret77",
     )
     fill(night.store)
     assert ask(night.store, "topsecret77").items == ()
