@@ -22,10 +22,19 @@ _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
 
 def csv_lines(keys: Keys, items: Iterable[Mapping[str, object]], *, raw: bool) -> Iterator[str]:
     """The heading and a line an item. A cell that could be a formula gets ``'`` before it, unless ``raw``."""
-    found = list(columns(keys))
-    yield _line([".".join(path) for path, _ in found])
+    yield csv_heading(keys)
     for item in items:
-        yield _line([_cell(_at(item, path), of, raw=raw) for path, of in found])
+        yield csv_row(keys, item, raw=raw)
+
+
+def csv_heading(keys: Keys) -> str:
+    """The line that names the columns."""
+    return _line([".".join(path) for path, _ in columns(keys)])
+
+
+def csv_row(keys: Keys, item: Mapping[str, object], *, raw: bool) -> str:
+    """The line of an item."""
+    return _line([_cell(_at(item, path), of, raw=raw) for path, of in columns(keys)])
 
 
 def _line(cells: list[str]) -> str:

@@ -12,6 +12,8 @@ See
   status        what is at stake, and the state of each system
   messages, events, lanes       what is on its way, what was said, who waits
   exceptions    business problems, by money and time
+  find          any number a caller reads out, wherever it is on record
+  tail          what happens, as it happens
 
 Explain
   trace         all that happened to a key, on one line of time

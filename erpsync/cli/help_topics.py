@@ -74,7 +74,7 @@ def _filters() -> list[str]:
 
 def fields() -> dict[str, tuple[str, ...]]:
     """What each listing can be asked by."""
-    from erpsync.cli import config, flows, systems, workers  # noqa: PLC0415  (help alone needs every listing)
+    from erpsync.cli import config, flows, systems, tailing, workers  # noqa: PLC0415  (help alone needs every listing)
     from erpsync.store.reading import audit, events, exceptions, lanes, messages, xrefs  # noqa: PLC0415  (as above)
 
     return {
@@ -87,6 +87,7 @@ def fields() -> dict[str, tuple[str, ...]]:
         "lanes list": tuple(lanes.FIELDS),
         "messages list": tuple(messages.FIELDS),
         "systems list": systems.FIELDS,
+        "tail": tailing.FIELDS,
         "workers list": workers.FIELDS,
         "xref list": tuple(xrefs.FIELDS),
     }

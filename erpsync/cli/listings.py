@@ -22,7 +22,7 @@ def listing(
     schema: str,
     rows: Sequence[Row],
     *,
-    total: int,
+    total: int | None,
     columns: Sequence[Column[Row]],
     item: Callable[[Row], Mapping[str, object]],
     identity: Callable[[Row], str],
@@ -31,7 +31,10 @@ def listing(
     remarks: Iterable[str] = (),
     more: Mapping[str, object] | None = None,
 ) -> None:
-    """Say these rows. ``more`` stands beside the items in JSON. Raises UsageError for ``raw`` with another format than CSV."""
+    """Say these rows. ``more`` stands beside the items in JSON; ``total`` None: how many there are is not known.
+
+    Raises UsageError for ``raw`` with another format than CSV.
+    """
     if passed_on(schema, rows, total=total, item=item, identity=identity, output=output, raw=raw):
         return
     if output is Output.JSON:
@@ -47,18 +50,18 @@ def passed_on(
     schema: str,
     rows: Sequence[Row],
     *,
-    total: int,
+    total: int | None,
     item: Callable[[Row], Mapping[str, object]],
     identity: Callable[[Row], str],
     output: Output,
     raw: bool,
 ) -> bool:
-    """Say the rows one a line, for another program; False when the format is not one of those. Warns when there are more.
+    """Say the rows one a line, for another program; False when the format is not one of those. Warns when there are more;
+    where that is not known (``total`` None) whoever asks says so.
 
     Raises UsageError for ``raw`` with another format than CSV.
     """
-    if raw and output is not Output.CSV:
-        raise UsageError("--raw is about cells of CSV", hint="with -o csv, or without --raw")
+    refuse_raw(output, raw=raw)
     match output:
         case Output.JSONL:
             say(*(as_json(item(row)) for row in rows), whole=True)
@@ -71,7 +74,13 @@ def passed_on(
             say(*(safe(identity(row)) for row in rows), whole=True)
         case _:
             return False
-    if len(rows) < total:
+    if total is not None and len(rows) < total:
         noun = "ids" if output is Output.IDS else "rows" if output is Output.CSV else "lines"
         warn(f"{len(rows):,} of {total:,} {noun}; leave --limit out to pass them all")
     return True
+
+
+def refuse_raw(output: Output, *, raw: bool) -> None:
+    """Raises UsageError for ``raw`` with another format than CSV."""
+    if raw and output is not Output.CSV:
+        raise UsageError("--raw is about cells of CSV", hint="with -o csv, or without --raw")

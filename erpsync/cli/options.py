@@ -26,6 +26,9 @@ class Output(StrEnum):
     IDS = "ids"
 
 
+FOR_PROGRAMS = (Output.JSONL, Output.CSV, Output.IDS)  # the rows alone, all of them
+
+
 class Answer(StrEnum):
     """How the answer of a command that is no listing is written."""
 

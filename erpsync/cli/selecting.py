@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from erpsync.cli.options import DEFAULT_LIMIT, Output
+from erpsync.cli.options import DEFAULT_LIMIT, FOR_PROGRAMS, Output
 from erpsync.cli.output import warn
 from erpsync.domain.nearest import meant
 from erpsync.domain.values import from_minor_units
@@ -26,7 +26,7 @@ def selection(bench: Workbench, where: str, *, limit: int | None, sort: str, out
     from erpsync.store.reading.asked import Selection  # noqa: PLC0415  (not for help and --version)
 
     if limit is None:
-        limit = 0 if output in (Output.IDS, Output.JSONL, Output.CSV) else DEFAULT_LIMIT
+        limit = 0 if output in FOR_PROGRAMS else DEFAULT_LIMIT
     return Selection(
         company=bench.landscape.company,
         now=bench.now(),

@@ -24,6 +24,7 @@ from erpsync.engine.pauses import Pauses
 from erpsync.engine.routes import must_be_read_first
 from erpsync.engine.upkeep.restored import see_to_restore
 from erpsync.engine.upkeep.systems import probe_due
+from erpsync.engine.upkeep.words import LOOK_SECONDS, WordKeeper
 from erpsync.store import cursors, events, messages, questions, systems, workers
 from erpsync.store.connection import Connection
 from erpsync.store.outcomes import Finished
@@ -61,6 +62,7 @@ class Crew:
         )
         self.settler = Settler(context, self.finisher)
         self.puller = Puller(context, self._pauses)
+        self._words = WordKeeper(context.store)
         self.late = 0
         self.defects: list[BaseException] = []
 
@@ -92,6 +94,7 @@ class Crew:
             asyncio.create_task(self._every(0.5, self._probe)),
             asyncio.create_task(self._every(0.5, self._apply_waiting)),
             asyncio.create_task(self._every(_BEAT.total_seconds(), self._beat)),
+            asyncio.create_task(self._every(LOOK_SECONDS, self._words.look)),
         ]
         return self
 
@@ -101,6 +104,7 @@ class Crew:
         for loop in self._loops[1:]:
             loop.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
+        await asyncio.to_thread(self._words.close)
         await self.feeder.drain()
         await asyncio.gather(*self._rereads, return_exceptions=True)
         if not self.defects:

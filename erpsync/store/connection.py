@@ -53,6 +53,8 @@ __all__ = [
     "is_of_the_file",
     "moment",
     "ms",
+    "open_aside",
+    "open_aside_reader",
     "open_copy",
     "open_reader",
     "open_still",
@@ -70,6 +72,8 @@ _PAGE_BYTES = 2048
 _CHECKPOINT_PAGES = 32_000
 LOG_BYTES = _CHECKPOINT_PAGES * (_PAGE_BYTES + 24)  # how long the -wal file gets: its frames have heads of 24 bytes
 _CACHE_KIB = 16_384
+_ASIDE_CACHE_KIB = 2_048
+_ASIDE_WAIT_SECONDS = 0.2
 _STATEMENTS = 256
 _READER_WAIT_SECONDS = 5.0  # a reader waits only while another process recovers or closes the file
 _OPEN_WAIT_SECONDS = 30.0
@@ -143,6 +147,26 @@ def open_copy(path: Path) -> Connection:
     return db
 
 
+def open_aside(path: Path, books: Path) -> Connection:
+    """A connection to a derived file of the store's, made (0600) when there is none, with the store in it as ``books``, to read.
+
+    Losing power may cost it its newest rows, nothing else. Raises DatabaseError and OSError as they come: whoever keeps
+    such a file can make it anew.
+    """
+    _make_private(path)
+    db = _connect(path, mode="rw", timeout=0.0)
+    try:
+        db.execute("PRAGMA journal_mode = WAL").fetchone()
+        db.execute("PRAGMA synchronous = NORMAL")
+        db.execute(f"PRAGMA cache_size = -{_ASIDE_CACHE_KIB}")
+        db.execute("ATTACH ? AS books", (f"{books.absolute().as_uri()}?mode=ro",))
+        db.execute(f"PRAGMA books.cache_size = -{_ASIDE_CACHE_KIB}")
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
 def open_still(path: Path) -> Connection:
     """A connection to a file that nobody changes: it is only read, and neither -wal nor -shm appears beside it."""
     db = _connect(path, mode="ro&immutable=1", timeout=0.0)
@@ -151,6 +175,13 @@ def open_still(path: Path) -> Connection:
     except BaseException:
         db.close()
         raise
+    return db
+
+
+def open_aside_reader(path: Path) -> Connection:
+    """A connection that cannot write to such a file. Raises DatabaseError and OSError as they come."""
+    db = _connect(path, mode="ro", timeout=_ASIDE_WAIT_SECONDS)
+    db.execute("PRAGMA query_only = ON")
     return db
 
 

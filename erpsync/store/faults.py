@@ -40,6 +40,11 @@ def is_busy(error: BaseException) -> bool:
     return code_of(error) & 0xFF in (_BUSY, _LOCKED)
 
 
+def is_damage(error: BaseException) -> bool:
+    """What is in the file is not what SQLite wrote there."""
+    return code_of(error) & 0xFF in (_CORRUPT, _NOTADB)
+
+
 def is_of_the_file(error: BaseException) -> bool:
     """The store's file is at fault, not the statement or its values: it belongs to everybody, not to one caller."""
     if isinstance(error, StoreError) or code_of(error) & 0xFF in _OF_THE_FILE:

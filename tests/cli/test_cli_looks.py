@@ -26,6 +26,8 @@ SCREENS = {
     "flows_list": ("flows", "list"),
     "audit_list": ("audit", "list"),
     "xref_list": ("xref", "list"),
+    "find": ("find", "SO-10498"),
+    "tail": ("tail", "--since", "1h", "--no-wait"),
     "workers_list": ("workers", "list"),
     "config_show": ("config", "show", "--where", "setting ~ wms and setting !~ spec"),
     "trace": ("trace", "order:SO-10498"),
@@ -41,7 +43,7 @@ FORMATS = ("json", "jsonl", "csv", "ids")
 def takes(screen: str) -> tuple[str, ...]:
     """The formats that a command takes besides the table."""
     words = SCREENS[screen]
-    return FORMATS if words[-1] == "list" or words[0] in ("trace", "config") else ("json",)
+    return FORMATS if words[-1] == "list" or words[0] in ("trace", "config", "find", "tail") else ("json",)
 
 
 def agreed(name: str, shown: str) -> str:

@@ -17,6 +17,7 @@ from erpsync.store.reading.attempts import attempts
 from erpsync.store.reading.events import event, events, events_of
 from erpsync.store.reading.exceptions import exceptions, open_by_kind
 from erpsync.store.reading.flows import flow_standings, readings
+from erpsync.store.reading.happenings import tail_of
 from erpsync.store.reading.lanes import lane, stuck_lanes
 from erpsync.store.reading.letters import around
 from erpsync.store.reading.line import documents_behind, line_behind, members_behind
@@ -88,6 +89,7 @@ READS: dict[str, Callable[[Connection], object]] = {
     "lanes that stand still": lambda db: stuck_lanes(db, ALL),
     "so many of them that they are counted": lambda db: stuck_lanes(db, Selection("main", NIGHT, limit=1, sort="head")),
     "a trace": lambda db: history(db, "main", find_subject(db, "main", "order", "SO-10498")),
+    "what happens": lambda db: tail_of(db, "main", since_ms=0).look(db),
     "a trace by a system's own number": lambda db: find_subject(db, "main", "order", "10498"),
 }
 

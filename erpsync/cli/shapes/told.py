@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
-from erpsync.cli.shapes.keys import ANYTHING, DECIMAL, FLAG, MOMENT, TEXT, WHOLE, Each, Named, key, keys, maybe, not_yet
-from erpsync.cli.shapes.parts import COUNTED, ENTRY, EVENT, FIELDS, RUN, STATE, SUMS, answer, listing
+from erpsync.cli.shapes.keys import (
+    ANYTHING,
+    DECIMAL,
+    FLAG,
+    MOMENT,
+    TEXT,
+    WHOLE,
+    Each,
+    Named,
+    Shape,
+    key,
+    keys,
+    maybe,
+    not_yet,
+)
+from erpsync.cli.shapes.parts import COUNTED, ENTRY, ENVELOPE, EVENT, FIELDS, RUN, STATE, SUMS, answer, listing
 
 _EXCEPTION = keys(
     key("id", TEXT, "like E-303"),
@@ -37,6 +51,37 @@ _APPLIED = keys(
     key("from", TEXT, "the system that told it"),
     key("verdict", TEXT, "what was made of it: now, with --dry-run until now"),
     maybe("detail", TEXT, "why, in words"),
+)
+
+_FOUND = keys(
+    maybe("key", TEXT, "the key of the document"),
+    maybe("message", WHOLE, "the message it is in"),
+    maybe("event", WHOLE, "the event it is in"),
+    maybe("exception", TEXT, "the exception it is"),
+    maybe("act", TEXT, "the act it is"),
+    key("in", TEXT, "key, xref, content, raw, ..."),
+    maybe("system", TEXT, "the system"),
+    maybe("at", MOMENT, "when that was"),
+    key("text", TEXT, "what it is, in words"),
+    maybe("excerpt", TEXT, "the words around it"),
+)
+_HAPPENING = keys(
+    key("at", MOMENT, "when"),
+    key("kind", TEXT, "event, attempt, message, exception or act"),
+    maybe("key", TEXT, "the key of the document"),
+    maybe("system", TEXT, "which system"),
+    maybe("from", TEXT, "the system that told of it first"),
+    maybe("flow", TEXT, "the flow"),
+    maybe("message", WHOLE, "the message"),
+    maybe("event", WHOLE, "the event"),
+    maybe("act", TEXT, "the act"),
+    maybe("exception", TEXT, "the exception"),
+    maybe("actor", TEXT, "who: a person, or engine"),
+    key("what", TEXT, "what happened, in a word or two"),
+    maybe("outcome", TEXT, "the outcome of a try, exact"),
+    maybe("seconds", DECIMAL, "how long it took"),
+    maybe("far_id", TEXT, "what the system calls the document"),
+    key("text", TEXT, "the rest, exact"),
 )
 
 SHAPES = (
@@ -79,6 +124,40 @@ SHAPES = (
         key("references", Named(TEXT), "what each system calls it"),
         key("at_stake", SUMS, "its money, while anything of it is unfinished"),
         RUN,
+    ),
+    Shape(
+        "find",
+        "Where a number or a name is on record",
+        keys(
+            *ENVELOPE,
+            maybe("total", WHOLE, "how many there are; null where not all was looked through"),
+            key("shown", WHOLE, "how many are here"),
+            key(
+                "looked",
+                keys(
+                    key("in", Each(TEXT), "where was looked"),
+                    key("contents", WHOLE, "how many contents were looked through"),
+                    key("missed", WHOLE, "how many older ones were not"),
+                    maybe("since", MOMENT, "the oldest that was"),
+                    key("whole", FLAG, "whether that is all there is"),
+                ),
+                "how much was looked through",
+            ),
+            RUN,
+            key("items", Each(_FOUND), "one object each"),
+        ),
+        items=_FOUND,
+    ),
+    Shape(
+        "tail",
+        "What happens, as it happens",
+        keys(
+            *ENVELOPE,
+            not_yet("total", "how many there are: nobody knows"),
+            key("shown", WHOLE, "how many are here"),
+            key("items", Each(_HAPPENING), "one object each"),
+        ),
+        items=_HAPPENING,
     ),
     listing(
         "xref.list",
