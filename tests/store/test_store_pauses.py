@@ -92,13 +92,15 @@ def test_it_is_the_moments_in_which_nothing_could_go(
     now, still = since + length, set[int]()
     with Connection(":memory:") as db:
         db.execute(
-            "CREATE TABLE standstills (system_id, flow_id, began_at, ended_at, PRIMARY KEY (system_id, flow_id, began_at))"
+            "CREATE TABLE standstills (system_id, flow_id, why, began_at, ended_at, "
+            "PRIMARY KEY (system_id, flow_id, why, began_at))"
         )
-        for of_system, began, lasting in spans:
+        for n, (of_system, began, lasting) in enumerate(spans):
+            why: standstills.Why = "breaker" if of_system and n % 2 else "pause"
             ids = {"system_id": 2} if of_system else {"flow_id": 1}
             db.execute("DELETE FROM standstills WHERE began_at = ? AND system_id = ?", (began, ids.get("system_id", 0)))
-            standstills.begin(db, **ids, now=began)
-            standstills.end(db, **ids, now=began + lasting)
+            standstills.begin(db, why, **ids, now=began)
+            standstills.end(db, why, **ids, now=began + lasting)
         for began, ended in db.execute("SELECT began_at, ended_at FROM standstills"):
             still |= set(range(max(began, since), min(ended, now)))
         assert standstills.stood_still(db, 2, 1, since=since, now=now) == len(still)

@@ -28,7 +28,9 @@ class Field:
 
     ``words``: what may be typed where only some words can be there, each with the value it stands for. ``exact``: of a
     field that holds keys, how those with one whole key are found by index; in it stand ``{record}``, the id of that key's record (NULL
-    where there is none), ``{kind}`` and ``{number}``; it is true or false, never NULL.
+    where there is none), ``{kind}`` and ``{number}``; it is true or false, never NULL. ``equal``: the same of a field that holds no
+    keys; one ``?`` stands for the value. ``among``: of a name that stands in a small table, how the rows are found by those that fit;
+    ``{names}`` stands for the condition on the name.
     """
 
     sql: str
@@ -36,6 +38,8 @@ class Field:
     currency: str = "''"
     words: Callable[[], Mapping[str, str]] | None = None
     exact: str = ""
+    equal: Callable[[], str] | None = None
+    among: str = ""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from datetime import datetime
 from erpsync.domain.messages import Reason, State
 from erpsync.store.connection import Connection, ms
 from erpsync.store.reading.selecting import company_id
-from erpsync.store.tables_books import KEPT_BACK
+from erpsync.store.schema import KEPT_BACK, stuck
 
 MOST = 100
 _LOOKED_AT = 10_000  # rows of an index, where what is looked for stands among others
@@ -68,7 +68,7 @@ def _numbers(db: Connection, company: int, kind: str, stem: str, *, limit: int, 
 _IN_STATE = {
     State.DEAD: "state = 'dead' ORDER BY stake DESC, state_at",
     State.UNKNOWN: "is_head = 1 AND state = 'unknown'",
-    State.HELD: "state = 'held'",
+    State.HELD: f"{stuck()} AND state = 'held' ORDER BY stake DESC, state_at",  # heads, as lanes list has them
 }
 
 
@@ -86,7 +86,11 @@ def message_ids(db: Connection, company: str, digits: str, state: State | None) 
             (_LOOKED_AT, str(Reason.DISCARDED)),
         )
     else:
-        rows = db.execute(f"SELECT message_id FROM messages WHERE {_IN_STATE[state]} LIMIT ?", (_LOOKED_AT,))
+        of_company = company_id(db, company)
+        rows = db.execute(
+            f"SELECT message_id FROM messages WHERE company_id = ? AND {_IN_STATE[state]} LIMIT ?",
+            (of_company, _LOOKED_AT),
+        )
     return _messages(db, company, _first(digits, (int(row[0]) for row in rows)))
 
 

@@ -74,7 +74,7 @@ def _compared(
         positive = Compare(node.field, node.op[1], node.value, node.column, node.glob, node.at)
         return f"NOT ({_compared(positive, selection, known, currencies, values)})"
     sql = known.sql
-    if known.exact and node.op == "=" and not node.glob and (found := _keyed(node.value, selection, known, values)):
+    if node.op == "=" and not node.glob and (found := _looked_up(node.value, selection, known, values)):
         return found
     if node.value == "" and node.op in ("=", "~") and known.sort is not Sort.TEXT:
         return f"{sql} IS NULL"
@@ -102,7 +102,18 @@ def _compared(
         case _:
             if known.words and node.op == "=" and node.value and not node.glob:
                 node = replace(node, value=_one_of(node, known.words()))
-            return _text(f"COALESCE({sql}, '')", node, values)
+            fits = _text(f"COALESCE({sql}, '')", node, values)
+            return known.among.replace("{names}", fits) if known.among else fits
+
+
+def _looked_up(text: str, selection: Selection, known: Field, values: list[object]) -> str:
+    """The condition for one whole value, by index; empty where the field has none, or the value is none."""
+    if known.exact:
+        return _keyed(text, selection, known, values)
+    if known.equal is None or not text:
+        return ""
+    values.append(_storable(text))
+    return known.equal()
 
 
 def _keyed(text: str, selection: Selection, known: Field, values: list[object]) -> str:

@@ -15,6 +15,8 @@ from erpsync.store.reading.selecting import (
     Page,
     all_kind_words,
     company_id,
+    in_their_order,
+    is_own,
     limit_sql,
     moment_or_none,
     order_sql,
@@ -80,19 +82,21 @@ _OF_KEY = (  # and those that told of the key without reaching a record
     "WHERE record_id IS NULL AND previous_id IS NULL AND number = {number} AND kind = {kind})"
 )
 
+_OF_SYSTEM = "e.system_id IN (SELECT s.system_id FROM systems s WHERE {names})"
+
 FIELDS: dict[str, Field] = {
     "age": Field("e.received_at", Sort.AGE),
     "at": Field("e.at", Sort.MOMENT),
     "detail": Field("e.detail"),
     "far": Field("e.far_id"),
-    "from": Field("s.name"),
+    "from": Field("s.name", among=_OF_SYSTEM),
     "id": Field("e.event_id", Sort.NUMBER),
     "key": Field("e.kind || ':' || COALESCE(r.number, e.number)", exact=_OF_KEY),
     "kind": Field("e.kind", words=all_kind_words),
     "received": Field("e.received_at", Sort.MOMENT),
     "removed": Field("e.removed", Sort.FLAG),
     "repeats": Field("e.repeats", Sort.NUMBER),
-    "system": Field("s.name"),
+    "system": Field("s.name", among=_OF_SYSTEM),
     "verdict": Field("e.verdict", words=lambda: {str(verdict): str(verdict) for verdict in Verdict}),
 }
 
@@ -111,11 +115,15 @@ def events(db: Connection, selection: Selection) -> Page[EventRow]:
     condition, values = where_sql(selection, FIELDS, subject="events")
     order = order_sql(selection, FIELDS, usual="e.event_id DESC", last="e.event_id")
     base = f"e.company_id = {int(company)}"
-    rows = db.execute(
-        f"SELECT {_COLUMNS} FROM {_TABLES} WHERE {base} AND {condition} {order} {limit_sql(selection)}", values
-    ).fetchall()
+    own = "events e" if is_own(selection, FIELDS, "e") else _TABLES
+    wanted = f"WHERE {base} AND {condition} {order} {limit_sql(selection)}"
+    if selection.sort and selection.limit:
+        by_id = f"SELECT {_COLUMNS} FROM {_TABLES} WHERE e.event_id IN (SELECT value FROM json_each(?))"
+        rows = in_their_order(db, f"SELECT e.event_id FROM {own} {wanted}", by_id, values)
+    else:
+        rows = db.execute(f"SELECT {_COLUMNS} FROM {_TABLES} {wanted}", values).fetchall()
     everything = int(db.execute("SELECT count(*) FROM events").fetchone()[0])
-    counting = f"{_TABLES} WHERE {base} AND {condition}"
+    counting = f"{own} WHERE {base} AND {condition}"
     total = total_of(db, selection, counting, values, shown=len(rows), everything=everything)
     return Page(tuple(_event_row(row) for row in rows), total, everything)
 

@@ -14,8 +14,9 @@ from erpsync.store.reading.asked import Field, Selection, Sort
 from erpsync.store.reading.selecting import (
     Page,
     all_kind_words,
-    asks_about,
     company_id,
+    in_their_order,
+    is_own,
     limit_sql,
     only_equal,
     order_sql,
@@ -90,7 +91,7 @@ FIELDS: dict[str, Field] = {
     "error": Field("m.error"),
     "event": Field("m.event_id", Sort.NUMBER),
     "field": Field("m.error_field"),
-    "flow": Field("f.name"),
+    "flow": Field("f.name", among="m.flow_id IN (SELECT f.flow_id FROM flows f WHERE {names})"),
     "from": Field("src.name"),
     "head": Field("m.is_head", Sort.FLAG),
     "id": Field("m.message_id", Sort.NUMBER),
@@ -99,7 +100,7 @@ FIELDS: dict[str, Field] = {
     "lane": Field("l.kind || ':' || l.number", exact=f"m.lane_id IN ({LANES_OF_RECORD} = {{record}})"),
     "stake": Field("m.stake", Sort.MONEY, currency="m.currency"),
     "state": Field("m.state", words=state_words),
-    "system": Field("s.name"),
+    "system": Field("s.name", among="m.target_id IN (SELECT s.system_id FROM systems s WHERE {names})"),
     "tries": Field("m.tries", Sort.NUMBER),
     "waiting": Field("m.state_at", Sort.AGE),
 }
@@ -149,9 +150,13 @@ def _page(
     state: str | None,
 ) -> Page[MessageRow]:
     base = f"m.company_id = {int(company)}" + (f" AND m.state = '{state}'" if state else "")
-    rows = db.execute(
-        f"SELECT {COLUMNS} FROM {TABLES} WHERE {base} AND {condition} {order} {limit_sql(selection)}", values
-    ).fetchall()
+    own = "messages m" if is_own(selection, FIELDS, "m") else TABLES
+    wanted = f"WHERE {base} AND {condition} {order} {limit_sql(selection)}"
+    if selection.sort and selection.limit:
+        by_id = f"SELECT {COLUMNS} FROM {TABLES} WHERE m.message_id IN (SELECT value FROM json_each(?))"
+        rows = in_their_order(db, f"SELECT m.message_id FROM {own} {wanted}", by_id, values)
+    else:
+        rows = db.execute(f"SELECT {COLUMNS} FROM {TABLES} {wanted}", values).fetchall()
     items = with_waits(db, [message_row(row) for row in rows])
     if selection.limit == 0 or len(items) < selection.limit:
         total = len(items)
@@ -160,17 +165,9 @@ def _page(
     elif (one := only_equal(selection.where)) and one[0] == "state":
         total = counts_by_state(db, company).get(one[1], 0)
     else:
-        total = _count(db, selection, base, condition, values)
+        counting = f"SELECT count(*) FROM {own} WHERE {base} AND {condition}"
+        total = int(db.execute(counting, values).fetchone()[0])
     return Page(tuple(items), total, everything)
-
-
-def _count(db: Connection, selection: Selection, base: str, condition: str, values: list[object]) -> int:
-    tables = (
-        TABLES
-        if any(asks_about(selection.where, name) for name in ("key", "kind", "lane", "system", "flow", "from"))
-        else "messages m"
-    )
-    return int(db.execute(f"SELECT count(*) FROM {tables} WHERE {base} AND {condition}", values).fetchone()[0])
 
 
 def message(db: Connection, company: str, message_id: int) -> MessageRow:

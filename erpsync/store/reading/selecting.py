@@ -5,6 +5,8 @@ The one rule: names of columns come from a listing's own table of fields, everyt
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -69,6 +71,28 @@ def order_sql(selection: Selection, fields: Mapping[str, Field], *, usual: str, 
 def limit_sql(selection: Selection) -> str:
     """LIMIT, or nothing for all."""
     return f"LIMIT {int(selection.limit)}" if selection.limit else ""
+
+
+def is_own(selection: Selection, fields: Mapping[str, Field], alias: str) -> bool:
+    """Whether a filter and an order ask for nothing but columns of a listing's own table: then no other is read to find rows."""
+    wanted = [fields[leaf.field] for leaf in leaves(selection.where) if leaf.field in fields]
+    order = fields.get(selection.sort.removeprefix("-"))
+    own = all(known.among or _tables_in(known.sql) == {alias} for known in wanted)
+    return own and (order is None or _tables_in(order.sql) == {alias})
+
+
+def _tables_in(sql: str) -> set[str]:
+    return set(re.findall(r"\b(\w+)\.\w", sql))
+
+
+def in_their_order(db: Connection, sorting: str, rows: str, values: Sequence[object]) -> list[tuple[object, ...]]:
+    """Rows in an order that no index has: their ids are sorted first, and whole rows are read for those alone.
+
+    ``sorting`` selects the ids with ``values``; ``rows`` selects them, their id first, for a JSON list of ids.
+    """
+    ids = [row[0] for row in db.execute(sorting, values)]
+    found = {row[0]: tuple(row) for row in db.execute(rows, (json.dumps(ids),))}
+    return [found[number] for number in ids]
 
 
 def total_of(
