@@ -20,6 +20,8 @@ from simulation import Simulation
 
 from erpsync.store.store import Store
 
+pytestmark = pytest.mark.long
+
 KINDS = ("item", "customer", "order", "shipment")
 FAST = '[retry]\nfirst = "200ms"\nlongest = "1s"\n[breaker]\nprobe = "200ms"\nprobe_longest = "500ms"'
 

@@ -13,6 +13,8 @@ import pytest
 from practice import Practice
 from simulation import Simulation
 
+pytestmark = pytest.mark.long
+
 ITEMS = 240
 OBEYED_SECONDS = 2.0  # within which every worker has seen a pause ...
 STILL_SECONDS = 2.0  # ... and for how long nothing happens after that
