@@ -97,7 +97,7 @@ def _instead(act: Act, stands: Stands) -> str:
         case State.DEAD:
             return f"it does not go by itself; to give it up: erpsync dlq discard {number}"
         case State.UNKNOWN:
-            return f"say first what became of it: erpsync messages settle {number}"
+            return f"say first what became of it: erpsync messages show {number}"
         case State.SKIPPED if stands.reason == Reason.DISCARDED:
             return f"it is not sent; to bring it back: erpsync dlq restore {number}"
     return f"erpsync messages show {number}"

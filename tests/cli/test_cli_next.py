@@ -74,10 +74,10 @@ def test_every_next_command_can_be_run_as_it_stands(
     begun = starts(ids)
     kept = night.parent / "kept"
     shutil.copytree(night, kept)
-    waiting, seen, wrong = [(words, "typed") for words in begun], set(begun), []
+    waiting, seen, wrong = [(words, "typed", kept) for words in begun], set(begun), []
     ran = 0
     while waiting:
-        words, by = waiting.pop()
+        words, by, found = waiting.pop()
         assert len(seen) < MOST, "commands tell of each other without end"
         ending = LASTING.get(" ".join(words), words)
         if ending is None:
@@ -86,25 +86,24 @@ def test_every_next_command_can_be_run_as_it_stands(
             ending = (*ending, "--timeout", "2s")
         folder = night.parent / f"copy-{ran}"
         ran += 1
-        shutil.copytree(kept, folder)
+        shutil.copytree(found, folder)  # as it was left by the command that told of this one
         erpsync = run_in(folder)
         answer = erpsync(*ending)
         if answer.code == 2 and "asks first, and there is no terminal" in " ".join(answer.err.split()):
             answer = erpsync(*ending, "--yes")
         if by != "typed" and answer.code not in ENDS_WELL:
             wrong.append((by, words, answer.code, answer.err))
-        shutil.rmtree(folder)
         for more in told(answer):
             if more not in seen:
                 seen.add(more)
-                waiting.append((more, " ".join(words)))
+                waiting.append((more, " ".join(words), folder))
     assert wrong == []
     assert len(seen) > len(begun) + 20, "the walk has followed what was told"
 
 
 def test_a_next_command_is_whole_on_a_line_of_80_columns(erpsync: Run, ids: dict[str, int]) -> None:
     for words in starts(ids):
-        if words == ("sync",):
+        if words[0] == "sync" or words[:2] == ("store", "backup"):
             continue
         wide, narrow = erpsync(*words), erpsync(*words, columns=80)
         assert set(told(narrow)) == set(told(wide)), words
