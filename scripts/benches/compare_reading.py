@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ours_reading import READS, peak_of_a_worker, slowest
 from ours_start import landscape_with_backlog
-from past import landscape_with_a_past
+from past import index_the_words, landscape_with_a_past
 from rounds import Comparison, Measured, Sides
 from sink import running
 from yardstick_typer import start
@@ -25,6 +25,7 @@ STARTS = 5
 @contextmanager
 def _reading(room: Path) -> Iterator[Sides]:
     landscape = landscape_with_a_past(room, documents=DOCUMENTS)
+    index_the_words(room / "erpsync.db")
     yield Sides(
         ours=lambda _folder: slowest(landscape, documents=DOCUMENTS),
         yardstick=lambda _folder: Measured(count=1, seconds=1.0),

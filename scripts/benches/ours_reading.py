@@ -17,7 +17,7 @@ from yardstick_typer import start
 READS = (
     ("status",),
     ("systems", "list"),
-    ("workers", "list"),
+    ("workers", "list", "-o", "json"),
     ("audit", "list"),
     ("audit", "list", "--where", "actor = mira"),
     ("exceptions", "list"),
@@ -39,7 +39,15 @@ READS = (
     ("xref", "list"),
     ("xref", "list", "--where", "system = shop"),
     ("xref", "list", "--where", "far = {far}"),
+    ("find", "SO-{one}"),
+    ("find", "{far}"),
+    ("find", "buyer.{buyer}@"),
+    ("find", "nothing-like-this", "-o", "json"),
+    ("flows", "list"),
+    ("lanes", "list"),
+    ("lanes", "list", "--where", "state = unknown"),
     ("lanes", "show", "shop", "{key}"),
+    ("tail", "--no-wait"),
     ("trace", "{key}"),
     ("store", "info"),
 )
@@ -52,6 +60,7 @@ def slowest(landscape: Path, *, documents: int) -> Measured:
     one = documents // 2 - documents // 2 % 3 + 2  # an order
     words = {
         "one": one,
+        "buyer": one - 1,
         "key": f"order:SO-{one}",
         "far": 700_000_000 + one,
         "dead": documents - DEAD // 2,

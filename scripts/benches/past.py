@@ -19,6 +19,7 @@ from erpsync.store.lanes import lane_id
 from erpsync.store.payloads import digest
 from erpsync.store.schema import NO_MINUTE
 from erpsync.store.store import Store
+from erpsync.store.words import Words
 
 KINDS = ("item", "customer", "order")
 TARGETS = {"shop": "commerce"}
@@ -97,6 +98,17 @@ def landscape_with_a_past(room: Path, *, documents: int) -> Path:
         db.close()
     os.sync()
     return write_landscape(room, kinds=KINDS, targets=TARGETS)
+
+
+def index_the_words(path: Path) -> None:
+    """The index that ``find`` looks into, made as workers make it."""
+    with Store.open(path, now=datetime.now(UTC), write=False) as store:
+        words = Words(path, store_id=store.store_id, epoch=store.epoch)
+        try:
+            while words.step(2_000).more:
+                pass
+        finally:
+            words.close()
 
 
 def _fill(db: Connection, *, documents: int, now: int) -> None:
