@@ -115,6 +115,27 @@ class Practice:
                 stderr=log,
             )
 
+    def ends_workers(self, system: str, *, on: str, path: str, times: int) -> None:
+        """The network ends whoever ``works``, at each of the next such requests (see ``Kill``), so many times."""
+        for count in range(1, times + 1):
+            wish = {"on": on, "path": path, "pid_file": str(self._pids), "count": count}
+            self.sim.control.post("kill", system=system, **wish)
+
+    def works(self, *words: str, seconds: float = 60) -> int:
+        """A worker process to its end, which may be the network's; its exit code."""
+        worker = self.start(*words)
+        self._pids.write_text(str(worker.pid), encoding="ascii")
+        try:
+            return worker.wait(timeout=seconds)
+        finally:
+            worker.kill()
+            worker.wait()
+            self._pids.unlink()
+
+    @property
+    def _pids(self) -> Path:
+        return self.folder / "pids"
+
     def messages(self, where: str = "") -> list[dict[str, Any]]:
         """Every message a filter admits, as ``messages list`` tells it."""
         ran = self.run("messages", "list", "-o", "json", "--limit", "100000", *(("--where", where) if where else ()))

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from erpsync.store.reading.cause import Cause
 
 _ERROR = 90
+_DUE = "(state = ready or state = leased)"
 
 
 def cause_text(cause: Cause) -> str:
@@ -29,7 +30,7 @@ def cause_text(cause: Cause) -> str:
             return f"{what} is {pause_text('both', cause.by)}, {cause.messages:,} {wait}{error}"
         case "dead_letters":
             what = f"dead letter {cause.first_id}" if cause.messages == 1 else plural(cause.messages, "dead letter")
-            return f"{what} to {system}{_behind(cause)}{error}"
+            return f"{what} to {system}{_reasons(cause)}{_behind(cause)}{error}"
         case "outcome_unknown":
             if cause.messages == 1:
                 return f"answer lost: {safe(cause.first_key)} may be with {system}{_behind(cause)}"
@@ -41,6 +42,13 @@ def cause_text(cause: Cause) -> str:
         case _:
             kinds = ", ".join(f"{safe(kind)} {count:,}" for kind, count in cause.kinds)
             return f"{plural(cause.messages, 'exception')} open: {kinds}"
+
+
+def _reasons(cause: Cause) -> str:
+    """Why they are dead, where that is not the same for all: the one error that is told would hide the others."""
+    if len(cause.kinds) < 2:
+        return ""
+    return f" ({', '.join(f'{count:,} {safe(reason)}' for reason, count in cause.kinds)})"
 
 
 def _behind(cause: Cause) -> str:
@@ -73,3 +81,25 @@ def cause_run(cause: Cause) -> str:
             return command_line("erpsync", "messages", "list", "--where", f"state = held and system = {cause.system}")
         case _:
             return "erpsync exceptions list"
+
+
+def cause_list(cause: Cause) -> str:
+    """The command that lists all that stands by it, each with its key; the ``run`` of some does."""
+    match cause.code:
+        case "flow_paused":
+            return _messages(f"flow = {cause.flow} and {_DUE}")
+        case "system_down" | "system_stopped" | "system_paused":
+            return _messages(f"system = {cause.system} and {_DUE}")
+        case "dead_letters":
+            return _messages(f"system = {cause.system} and state = dead")
+        case "outcome_unknown":
+            return _messages(f"state = unknown and system = {cause.system}")
+        case "held":
+            return _messages(f"state = held and system = {cause.system}")
+        case _:
+            kinds = " or ".join(f"kind = {kind}" for kind, _ in cause.kinds)
+            return command_line("erpsync", "exceptions", "list", "--where", kinds)
+
+
+def _messages(where: str) -> str:
+    return command_line("erpsync", "messages", "list", "--where", where)

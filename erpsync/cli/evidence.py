@@ -22,6 +22,7 @@ _SECRET = "(secret removed)"  # noqa: S105  (what stands in a secret's place)
 _VALUE = 60  # of a field's value, unless all of it is asked for
 _NAME = 40
 _AMOUNTS = ("total", "freight")
+_WORKER_LOST = ("worker_lost", "poison")
 
 
 def tries(attempts: Sequence[Attempt], system: str, times: Clock, *, full: bool, known: str = "") -> list[str]:
@@ -44,12 +45,18 @@ def tries(attempts: Sequence[Attempt], system: str, times: Clock, *, full: bool,
 
 def _summary(attempt: Attempt) -> str:
     said = str(attempt.status) if attempt.status is not None else ""
-    outcome = safe(attempt.outcome or "under way")
+    outcome = safe(_lost(attempt) if attempt.outcome in _WORKER_LOST else attempt.outcome or "under way")
     answer = " ".join(
         part for part in (said, f"in {took(attempt.seconds)}" if attempt.seconds is not None else "") if part
     )
     request = safe(attempt.request, limit=200)
     return "  ".join(part for part in (request, answer, outcome) if part)
+
+
+def _lost(attempt: Attempt) -> str:
+    """Who died of it, or stood still with it in hand: where to look for why."""
+    when = "an answer came" if attempt.request else "anything was sent"
+    return f"{attempt.worker or 'the worker'} was lost before {when}"
 
 
 def content(raw: bytes, *, mark: str, full: bool, cut_before: bool = False) -> list[str]:
@@ -164,6 +171,7 @@ def attempt_item(attempt: Attempt) -> dict[str, object]:
         "answer": text_of(attempt.answer),
         "answer_cut": bool(attempt.answer_cut),
         "error": attempt.error or None,
+        "worker": attempt.worker or None,
         "far_id": attempt.far_id or None,
         "once_key": attempt.once_key or None,
     }

@@ -151,4 +151,6 @@ def _next(row: MessageRow, message_id: int) -> str:
     again = f"erpsync replay {message_id} --dry-run"
     if row.reason in ("refused", "unmappable"):
         return f"next: mend the cause, then\n      {again}"
+    if row.reason == "poison":
+        return f"next: look why the workers named ended, since the next one may too, then\n      {again}"
     return f"next: {again}"

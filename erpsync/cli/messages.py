@@ -197,7 +197,11 @@ def _stands(row: MessageRow) -> str:
 
 def _stake(row: MessageRow, line: Line | None) -> str:
     own = stake_text(row.stake, row.currency, beside=True)
-    return own if line is None or not line.count else f"{own}; {line.text} wait behind it, {amounts(line.stakes)}"
+    return (
+        own
+        if line is None or not line.count
+        else f"{own}; {line.text} wait{'s' if line.count == 1 else ''} behind it, {amounts(line.stakes)}"
+    )
 
 
 app.command(

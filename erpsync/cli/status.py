@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from erpsync.cli.causes import cause_run, cause_text
+from erpsync.cli.causes import cause_list, cause_run, cause_text
 from erpsync.cli.commands import Command, alone, workbench
 from erpsync.cli.exit_codes import NO
 from erpsync.cli.options import Answer, AnswerFormat, duration
@@ -29,6 +29,12 @@ DIED = ("refused", "unmappable", "exhausted", "expired", "poison")
 LOST = ("unknown",)
 DUPLICATES = "told:duplicate"
 _QUICKEST_SECONDS = 0.5
+_STILL = (
+    "system_down",
+    "system_stopped",
+    "system_paused",
+    "flow_paused",
+)  # what waits there is in no listing of its own
 
 
 app = alone()
@@ -151,6 +157,8 @@ def _causes(found: Status, times: Clock, *, usual: str, columns: int | None) -> 
         start = f"{padded(stake, first, right=True)}  {padded(times.since(cause.since), since)}  {ago}  "
         lines += wrapped(cause_text(cause), room=columns, first=start, then=indent, whole_words=False)
         lines.append(f"{indent}run: {cause_run(cause)}")
+        if cause.code in _STILL and cause.messages:
+            lines.append(f"{indent}all: {cause_list(cause)}")
     return lines
 
 

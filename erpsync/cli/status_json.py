@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from erpsync.cli.causes import cause_run, cause_text
+from erpsync.cli.causes import cause_list, cause_run, cause_text
 from erpsync.cli.output import utc
 from erpsync.cli.selecting import stakes_json
 from erpsync.cli.status import DELIVERED, DIED, DUPLICATES, LOST
@@ -51,6 +51,7 @@ def status_answer(bench: Workbench, found: Status) -> dict[str, object]:
                 "key": cause.first_key or None,
                 "error": cause.error or None,
                 "text": cause_text(cause),
+                "list": cause_list(cause),
                 "run": cause_run(cause),
             }
             for cause in found.causes

@@ -15,11 +15,12 @@ from erpsync.cli.listings import refuse_raw
 from erpsync.cli.options import HOW, WHAT, Format, Output, Raw, Where, duration
 from erpsync.cli.output import utc
 from erpsync.cli.selecting import clock
-from erpsync.errors import StoreError, UsageError
+from erpsync.errors import FilterError, StoreError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from erpsync.domain.filter_nodes import Node
     from erpsync.store.reading.happening import Happening
     from erpsync.workbench import Workbench
 
@@ -28,6 +29,7 @@ FIELDS = (
     *("act", "actor", "at", "event", "exception", "far", "flow", "from", "id", "key", "kind", "message"),
     *("outcome", "system", "text", "took", "what"),
 )
+_KINDS = ("act", "attempt", "event", "exception", "message")
 _LOOK_SECONDS = 0.1
 _BEGINS_WITH, _LOOKS_BACK = 10, 2_000
 
@@ -72,6 +74,7 @@ def tail(
     refuse_raw(output, raw=raw)
     node, zone = parse(where), clock(bench).zone
     check_fields(node, FIELDS, subject="tail")
+    _check_kinds(node)
     begin = ms(bench.now() - duration(since, option="--since")) if since else None
     if output is Output.JSON and not (limit or no_wait):
         raise UsageError("tail -o json has no end", hint="--limit N, --no-wait, or -o jsonl: an object a line")
@@ -122,6 +125,19 @@ def _rest() -> bool:
     watched = select.poll()
     watched.register(output, 0)
     return not watched.poll(_LOOK_SECONDS * 1000)
+
+
+def _check_kinds(node: Node) -> None:
+    """Kinds here are of what happened; whoever asks for one of documents would be shown nothing, and believe it."""
+    from erpsync.domain.filter_nodes import Compare, leaves  # noqa: PLC0415  (not for help)
+
+    for leaf in leaves(node):
+        asks = isinstance(leaf, Compare) and (leaf.field, leaf.op, leaf.glob) == ("kind", "=", False)
+        if isinstance(leaf, Compare) and asks and leaf.value not in ("", *_KINDS):
+            raise FilterError(
+                f"filter value {leaf.value[:60]}, at column {leaf.at}, is no kind of what happens",
+                hint=f"Kinds: {', '.join(_KINDS)}. Documents go by their key, like: key = order:*",
+            )
 
 
 def _values(one: Happening) -> dict[str, object]:

@@ -69,6 +69,7 @@ class Counting:
             self._tell("received", request)
         else:
             self.reads.append(request)
+            self._kill("asked", request)
 
     def answered(self, request: Request) -> None:
         """Count an answer whose last byte has been handed to the network."""
@@ -94,6 +95,9 @@ class Counting:
 
     def _tell(self, event: Event, request: Request) -> None:
         self.events[event] += 1
-        self.kills.happened(self.system, event, request_no=request.no, peer_port=request.peer_port)
+        self._kill(event, request)
         self._news.set()
         self._news.clear()
+
+    def _kill(self, event: str, request: Request) -> None:
+        self.kills.happened(self.system, event, request_no=request.no, path=request.path, peer_port=request.peer_port)

@@ -1,4 +1,4 @@
-"""Killing the process under test at an exact moment: when its write was received, or had just been answered.
+"""Killing the process under test at an exact moment: when its write was received, or had just been answered; when it asked.
 
 Only processes named in the wish are ever killed, and only with SIGKILL.
 """
@@ -22,7 +22,7 @@ SENDER = "sender"
 
 @dataclass
 class Kill:
-    """A kill that waits for the ``count``-th event from when it was asked for."""
+    """A kill that waits for the ``count``-th event from when it was asked for, of requests with ``path`` in theirs."""
 
     id: int
     system: str
@@ -31,6 +31,7 @@ class Kill:
     pids: tuple[int, ...]
     pid_file: str
     pick: str | int
+    path: str = ""
     done: bool = False
     pid: int | None = None
     request: int | None = None
@@ -46,8 +47,8 @@ class Kills:
     def ask(self, wish: Mapping[str, Any]) -> int:
         """Ask for a kill; returns its id. Raises ValueError when the wish cannot be read."""
         pids, pid_file, pick = wish.get("pids", []), wish.get("pid_file", ""), wish.get("pick", SENDER)
-        if wish.get("on") not in ("received", "answered"):
-            raise ValueError("on must be received or answered")
+        if wish.get("on") not in ("received", "answered", "asked"):
+            raise ValueError("on must be received or answered (a write), or asked (a read)")
         if not isinstance(pids, list) or any(type(pid) is not int or pid <= 1 for pid in pids):
             raise ValueError("pids must be a list of process ids")
         if not pids and not pid_file:
@@ -62,14 +63,17 @@ class Kills:
             pids=tuple(pids),
             pid_file=str(pid_file),
             pick=pick,
+            path=str(wish.get("path", "")),
         )
         self.asked.append(kill)
         return kill.id
 
-    def happened(self, system: str, event: str, *, request_no: int, peer_port: int) -> None:
+    def happened(self, system: str, event: str, *, request_no: int, path: str, peer_port: int) -> None:
         """Do the kills that were waiting for this event."""
         for kill in self.asked:
             if kill.done or kill.on != event or kill.system not in ("", "all", system):
+                continue
+            if kill.path not in path:
                 continue
             kill.count -= 1
             if kill.count > 0:

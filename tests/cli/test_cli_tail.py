@@ -163,6 +163,7 @@ def test_a_copy_in_its_place_is_another_store(night: Path) -> None:
         (("-o", "json"), "tail -o json has no end"),
         (("--since", "often", "--no-wait"), "--since"),
         (("--where", "sytem = erp", "--no-wait"), "filter field sytem"),
+        (("--where", "kind = order", "--no-wait"), "filter value order, at column 8, is no kind of what happens"),
     ],
 )
 def test_what_cannot_be_is_refused(erpsync: Run, words: tuple[str, ...], said: str) -> None:

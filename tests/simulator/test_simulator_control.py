@@ -120,6 +120,28 @@ def test_the_process_that_sent_a_write_is_killed_at_that_moment(sim: Simulation,
         end(sender)
 
 
+def test_whoever_asks_for_one_document_is_killed_and_nobody_who_asks_for_another(sim: Simulation) -> None:
+    url = f"{sim.url('erp')}/api/v1/items?sku="
+    code = f"import sys, urllib.request; sys.stdin.readline(); urllib.request.urlopen({url!r} + sys.argv[1]).read()"
+    headers = (
+        f"urllib.request.Request({url!r} + sys.argv[1], headers={{'Authorization': 'Bearer {sim.secret('erp')}'}})"
+    )
+    code = code.replace(f"{url!r} + sys.argv[1]", headers)
+    asking = [subprocess.Popen([sys.executable, "-c", code, sku], stdin=subprocess.PIPE) for sku in ("OTHER", "WANTED")]
+    try:
+        pids = [process.pid for process in asking]
+        sim.control.post("kill", system="erp", on="asked", path="sku=WANTED", pids=pids)
+        for process in asking:
+            process.communicate(b"\n", timeout=10)
+        assert [process.returncode for process in asking] == [0, -9]
+        with pytest.raises(ControlError, match="on must be received or answered"):
+            sim.control.post("kill", system="erp", on="thought", pids=pids)
+    finally:
+        for process in asking:
+            process.kill()
+            process.wait()
+
+
 def test_a_kill_draws_its_victim_from_a_seed(sim: Simulation, tmp_path: Path) -> None:
     processes = [writer(sim, f"DRAWN-{n}") for n in range(3)]
     try:

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from practice import Practice, Ran
 from simulation import Simulation
 
-from erpsync.store.connection import Connection
-from erpsync.store.store import Store
-from erpsync.store.totals import Tally
-
 ROOT = Path(__file__).resolve().parents[2]
 RUNBOOKS = ROOT / "scripts" / "runbooks"
 SKU = "SKU-PLANTED"
+MOVEMENT = "MV-PLANTED"
+TRIES = 3
 
 
 @pytest.fixture
@@ -28,9 +26,12 @@ def practice(tmp_path: Path) -> Iterator[Practice]:
     """Items on their way from the ERP to a shop (idempotent) and a warehouse (blind); all delivered."""
     with Simulation(tmp_path / "sim", seed=5, systems=("erp", "shop", "wms")) as sim:
         sim.control.post("seed", system="erp", seed=5, items=5)
-        settings = '[retry]\nfirst = "100ms"\nlongest = "300ms"\ntries = 3\n[breaker]\nfailures = 2\nprobe = "500ms"\nprobe_longest = "1s"'
+        settings = (
+            f'[retry]\nfirst = "100ms"\nlongest = "300ms"\ntries = {TRIES}\n'
+            '[breaker]\nfailures = 2\nprobe = "500ms"\nprobe_longest = "1s"'
+        )
         limits = {"timeout": '"2s"', "deadline": '"3s"', "settle_after": '"1s"'}
-        made = Practice(tmp_path / "erpsync", sim, flows=("items",), settings=settings, limits=limits)
+        made = Practice(tmp_path / "erpsync", sim, flows=("items", "movements"), settings=settings, limits=limits)
         assert made.run("sync", "--timeout", "60s").code == 0
         yield made
 
@@ -90,26 +91,12 @@ def lost_answer(practice: Practice) -> None:
 
 
 def poison(practice: Practice) -> None:
-    """Workers that had it in hand died, as often as it may be tried: what they left is put there, the engine decides."""
-    shop_is_down(practice)
-
-    def leave(db: Connection) -> None:
-        row = db.execute(
-            "SELECT message_id, company_id, flow_id, target_id FROM messages WHERE state = 'ready'"
-        ).fetchone()
-        db.execute(
-            "UPDATE messages SET state = 'leased', lease_no = lease_no + 1, due_at = 0, tries = 3 WHERE message_id = ?",
-            (row[0],),
-        )
-        tally = Tally(row[1])
-        tally.move(flow_id=row[2], target_id=row[3], before="ready", after="leased", stake=0, currency="")
-        tally.write(db)
-
-    with Store.open(practice.folder / "erpsync.db", now=datetime.now(UTC)) as store:
-        store.writer.call(leave)
-    practice.sim.control.faults("shop", mode="up")
-    assert practice.run("systems", "probe", "shop").code == 0
-    assert practice.run("run", "--until-idle").code == 0
+    """Whoever looks for this movement in the ERP, dies of it: the network sees to that."""
+    practice.ends_workers("erp", on="asked", path=f"reference={MOVEMENT}", times=TRIES)
+    fields = {"number": MOVEMENT, "type": "receipt", "sku": "SKU-0001", "location": "WH1", "quantity": "3"}
+    practice.sim.control.post("put", system="wms", kind="movement", fields=fields)
+    assert [practice.works("run") for _ in range(TRIES)] == [-signal.SIGKILL] * TRIES
+    assert practice.run("sync", "movement", "--timeout", "20s").code == 1
 
 
 @pytest.mark.parametrize(
@@ -118,7 +105,7 @@ def poison(practice: Practice) -> None:
         (shop_is_down, ["shop is down, breaker open", "erpsync systems probe shop", "BAD  systems"]),
         (wrong_mapping, [f"item:{SKU}", "unknown unit PLANTED", "## Dead letters"]),
         (lost_answer, [f"item:{SKU}", "answer lost", "erpsync messages show"]),
-        (poison, [f"item:{SKU}", "the worker died of it each time"]),
+        (poison, [f"movement:{MOVEMENT}", "the worker died of it each time"]),
     ],
     ids=lambda value: value.__name__ if callable(value) else "",
 )

@@ -127,6 +127,7 @@ ATTEMPT = keys(
     maybe("answer", TEXT, "what was answered, as text"),
     key("answer_cut", FLAG, "whether more was answered than is kept"),
     maybe("error", TEXT, "what went wrong"),
+    maybe("worker", TEXT, "who had it in hand: worker, process and machine"),
     maybe("far_id", TEXT, "what the target called the document"),
     maybe("once_key", TEXT, "the key under which it does this once"),
 )

@@ -38,6 +38,7 @@ _CAUSE = keys(
     maybe("key", TEXT, "its key"),
     maybe("error", TEXT, "its error"),
     key("text", TEXT, "the cause in a sentence"),
+    key("list", TEXT, "the command that lists all that stands by it"),
     key("run", TEXT, "the next command"),
 )
 STATUS = (

@@ -13,7 +13,10 @@ from erpsync.store.reading.selecting import moment_or_none
 
 @dataclass(frozen=True)
 class Attempt:
-    """One try: what was asked, what was answered. ``body`` and ``answer`` are as they were sent and received."""
+    """One try: what was asked, what was answered. ``body`` and ``answer`` are as they were sent and received.
+
+    ``worker`` says who had it in hand, and as which process of which machine; empty where that is not on record.
+    """
 
     attempt_id: int
     message_id: int
@@ -33,6 +36,7 @@ class Attempt:
     once_key: str
     at: datetime
     ended_at: datetime | None
+    worker: str = ""
 
 
 def attempts(db: Connection, message_ids: Iterable[int], *, contents: bool = True) -> list[Attempt]:
@@ -41,8 +45,10 @@ def attempts(db: Connection, message_ids: Iterable[int], *, contents: bool = Tru
     join = "LEFT JOIN payloads p ON p.payload_id = a.body_id" if contents else ""
     rows = db.execute(
         f"SELECT a.attempt_id, a.message_id, a.try_no, a.what, a.outcome, a.request, {parts}, a.status, a.answer_cut, a.error, "
-        "a.error_code, a.took_us, a.far_id, a.once_key, COALESCE(a.begun_at, a.claimed_at), a.ended_at "
-        f"FROM json_each(?) j CROSS JOIN attempts a ON a.message_id = j.value {join} ORDER BY a.attempt_id",
+        "a.error_code, a.took_us, a.far_id, a.once_key, COALESCE(a.begun_at, a.claimed_at), a.ended_at, "
+        "ifnull('worker ' || w.worker_id || ' (process ' || w.pid || ' on ' || w.host || ')', '') "
+        f"FROM json_each(?) j CROSS JOIN attempts a ON a.message_id = j.value {join} "
+        "LEFT JOIN workers w ON w.worker_id = a.worker_id ORDER BY a.attempt_id",
         (json.dumps(list(message_ids)),),
     )
     return [
@@ -65,6 +71,7 @@ def attempts(db: Connection, message_ids: Iterable[int], *, contents: bool = Tru
             once_key=row[15],
             at=moment(row[16]),
             ended_at=moment_or_none(row[17]),
+            worker=row[18],
         )
         for row in rows
     ]

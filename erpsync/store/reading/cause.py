@@ -29,6 +29,7 @@ class Cause:
 
     ``flow`` is the one that is paused, ``by`` who paused it, or the system, and ``error`` then why.
     ``first_id`` and ``first_key`` name the one with most money (an exception's for exceptions), ``error`` what it met.
+    ``kinds`` are how many exceptions there are of each kind, and how many dead letters by each reason, the most first.
     """
 
     code: Code

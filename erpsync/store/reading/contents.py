@@ -153,8 +153,8 @@ def _events_among(db: Connection, ids: list[int], search: Search) -> Iterator[Fo
         numbers = f"{told_number} {far_id} {source_id}"
         where, excerpt = _where(search.sought, (("content", _text(canonical)), ("raw", _text(raw)), ("raw", numbers)))
         if where:
-            says = f"{system} {'said it is gone' if removed else 'told'}, {verdict.replace('_', ' ')}"
             key = f"{kind}:{number or far_id or '?'}"
+            says = f"{system} {f'said {key} is gone' if removed else f'told {key}'}, {verdict.replace('_', ' ')}"
             hit = Found(Rank.CONTENT, where, says, moment(at), key, system, event=event_id, excerpt=excerpt)
             yield hit if revision else replace(hit, is_kept=False)
 

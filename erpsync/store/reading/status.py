@@ -7,6 +7,7 @@ beyond that the totals are given as they are, and ``exact`` says so.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -98,11 +99,12 @@ def _still(db: Connection, company: int, system: SystemStanding) -> tuple[Cause,
 
 def _dead(db: Connection, company: int, system: SystemStanding, dead: int) -> tuple[Cause, list[Document] | None]:
     rows = db.execute(
-        "SELECT m.message_id, m.record_id, m.currency, m.stake, m.state_at, m.error FROM messages m "
+        "SELECT m.message_id, m.record_id, m.currency, m.stake, m.state_at, m.error, m.reason FROM messages m "
         f"WHERE m.state = 'dead' AND m.target_id = ? AND m.company_id = ? ORDER BY m.stake DESC LIMIT {LOOKED_AT}"
         if dead <= LOOKED_AT
-        else "SELECT * FROM (SELECT m.message_id, m.record_id, m.currency, m.stake, m.state_at, m.error, m.target_id, m.company_id "
-        "FROM messages m WHERE m.state = 'dead' ORDER BY m.stake DESC LIMIT 200) WHERE target_id = ? AND company_id = ?",
+        else "SELECT * FROM (SELECT m.message_id, m.record_id, m.currency, m.stake, m.state_at, m.error, m.reason, "
+        "m.target_id, m.company_id FROM messages m WHERE m.state = 'dead' ORDER BY m.stake DESC LIMIT 200) "
+        "WHERE target_id = ? AND company_id = ?",
         (system.system_id, company),
     ).fetchall()
     first = rows[0] if rows else None
@@ -122,6 +124,7 @@ def _dead(db: Connection, company: int, system: SystemStanding, dead: int) -> tu
         first_id=int(first[0]) if first else None,
         first_key=_key_of(db, int(first[1])) if first else "",
         error=str(first[5]) if first else "",
+        kinds=tuple(Counter(str(row[6]) for row in rows).most_common()) if whole else (),
     )
     return cause, documents
 
