@@ -302,6 +302,21 @@ def test_what_is_due_and_does_not_move_is_bad_and_a_lost_answer_a_warning(night:
     assert found(erpsync)["oldest"]["state"] == "warn", "what waits for a system that is down is told there"
 
 
+@pytest.mark.parametrize("pause", [("systems", "pause", "shop", "--out"), ("flows", "pause", "items")])
+def test_what_waits_because_somebody_paused_it_is_not_called_stuck(
+    night: Path, erpsync: Run, pause: tuple[str, ...]
+) -> None:
+    calm(night)
+    with Store.open(night / "erpsync.db", now=NIGHT) as store:
+        rows = Night(store)
+        rows.message("item:SKU-D1", to="shop", state="ready", ago=90)
+        rows.finish()
+    assert found(erpsync)["oldest"]["state"] == "bad"
+    assert erpsync(*pause).code == 0
+    told = found(erpsync)["oldest"]
+    assert (told["state"], told["text"]) == ("ok", "the oldest due for 1h30m")
+
+
 def test_a_row_that_says_what_cannot_be_stops_no_other_check(night: Path, erpsync: Run) -> None:
     change(night, "UPDATE systems SET since = ?", 9 * 10**17)
     checks = found(erpsync, code=1)
