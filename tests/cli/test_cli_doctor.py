@@ -13,7 +13,7 @@ from conftest import Run  # type: ignore[import-not-found]  # the folder's own c
 from night_store import NIGHT, Night
 
 from erpsync.cli.checks.examine import CHECKS
-from erpsync.cli.checks.machine import amount, of_python, of_sqlite
+from erpsync.cli.checks.machine import of_python, of_sqlite
 from erpsync.cli.checks.patient import Patient
 from erpsync.cli.checks.store import store as store_check
 from erpsync.config.reading import read_landscape
@@ -398,13 +398,6 @@ def test_old_versions_are_told_with_the_mend() -> None:
     assert (told.state, told.run) == ("warn", "pip install 'pysqlite3>=0.6.1'")
     assert told.text == "SQLite 3.45.1 can lose data when several processes write, so one may"
     assert of_sqlite((3, 53, 0)).state == "ok"
-    assert [amount(n) for n in (0, 1023, 117_760, 412 * 2**20, 3 * 2**40)] == [
-        "0 B",
-        "1023 B",
-        "115 KiB",
-        "412 MiB",
-        "3.0 TiB",
-    ]
 
 
 def test_what_a_worker_calls_itself_cannot_act_on_a_terminal(night: Path, erpsync: Run) -> None:
