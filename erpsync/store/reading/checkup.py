@@ -125,7 +125,9 @@ def oldest_unpaused(db: Connection, system_id: int) -> datetime | None:
     if system(db, system_id).outward == "paused":
         return None
     flows = [int(row[0]) for row in db.execute("SELECT flow_id FROM flows WHERE paused_at IS NULL")]
-    leased = db.execute("SELECT flow_id, accepted_at FROM messages WHERE state = 'leased' AND target_id = ?", (system_id,))
+    leased = db.execute(
+        "SELECT flow_id, accepted_at FROM messages WHERE state = 'leased' AND target_id = ?", (system_id,)
+    )
     oldest = [int(at) for flow_id, at in leased if flow_id in flows]
     oldest += [at for flow_id in flows for at in oldest_ready(db, system_id, flow_id)]
     return moment_or_none(min(oldest, default=None))
