@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from erpsync.store import identity, restored
+from erpsync.store.checking import wrong_in_table
 from erpsync.store.connection import Connection, DatabaseError, OperationalError, moment
 from erpsync.store.migrations import schema_of
 from erpsync.store.reading.selecting import moment_or_none
@@ -71,9 +72,8 @@ def quick_look(db: Connection, *, seconds: float) -> Whole:
     db.set_progress_handler(lambda: int(time.monotonic() > until), _STEPS)
     try:
         for name in order:
-            said = [str(line) for (text,) in db.execute(f'PRAGMA quick_check("{name}")') for line in text.splitlines()]
-            if wrong := [line for line in said if line != "ok" and not line.startswith("***")]:
-                return Whole(tuple(wrong), looked, len(order))
+            if wrong := tuple(problem.text for problem in wrong_in_table(db, "quick_check", name)):
+                return Whole(wrong, looked, len(order))
             looked += 1
     except OperationalError as error:
         if "interrupt" not in str(error):
