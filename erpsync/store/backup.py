@@ -196,13 +196,14 @@ def _check(store: Store, part: Path, *, tell: Telling) -> None:
 
 def _name(part: Path, target: Path) -> None:
     """Give the copy its name; whatever came there meanwhile stays."""
+    there = UsageError(f"backup {target.name} exists by now, and is not written over", hint="name another file")
     try:
         os.link(part, target)
     except FileExistsError:
-        raise UsageError(
-            f"backup {target.name} exists by now, and is not written over", hint="name another file"
-        ) from None
+        raise there from None
     except OSError:  # a file system without links
+        if os.path.lexists(target):
+            raise there from None
         part.rename(target)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import shutil
@@ -129,7 +130,14 @@ def test_a_file_that_is_there_is_never_written_over(folder: Path) -> None:
     assert "exists already" in refused(folder, "link.db").message
 
 
-def test_one_that_came_there_meanwhile_stays_too(folder: Path) -> None:
+@pytest.mark.parametrize("links", [True, False])
+def test_one_that_came_there_meanwhile_stays_too(folder: Path, links: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_links(_from: Path, _to: Path) -> None:
+        raise OSError(errno.EPERM, "no links here")
+
+    if not links:
+        monkeypatch.setattr(os, "link", no_links)
+
     def tell(_what: str, _done: int, _of: int) -> None:
         (folder / "copy.db").write_text("quicker", encoding="utf-8")
 
