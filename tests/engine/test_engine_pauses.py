@@ -296,6 +296,13 @@ def test_a_system_that_was_down_is_down_after_a_pause_and_not_proven(down):
     assert system(down, "state, since, proven, ramp, failures, probe_at, probes") == before
 
 
+def test_of_two_who_resume_it_at_once_one_act_is_on_record(down):
+    first, second = resume(down, "wms", **WHO), resume(down, "wms", **WHO)
+    assert (first.before, first.act is not None) == ("down", True)
+    assert (second.before, second.act) == ("up", None)
+    assert down.rows("SELECT count(*) FROM audit WHERE what = 'system.resume'") == [(1,)]
+
+
 @pytest.mark.parametrize(("what", "probes"), [("both", 0), ("out", 1), ("in", 1)])
 def test_a_system_left_alone_altogether_is_not_probed(down, what, probes):
     before = down.systems["wms"].probes
