@@ -123,13 +123,8 @@ def by_system(systems: Iterable[str]) -> str:
     )
 
 
-def sums(rows: Iterable[MessageRow]) -> list[tuple[str, int]]:
+def sums(rows: Iterable[MessageRow]) -> tuple[tuple[str, int], ...]:
     """The money of these messages by currency, each document once, the most first."""
-    most: dict[tuple[int, str], int] = {}
-    for row in rows:
-        most[row.record_id, row.currency] = max(row.stake, most.get((row.record_id, row.currency), 0))
-    found: dict[str, int] = {}
-    for (_, currency), stake in most.items():
-        if stake:
-            found[currency] = found.get(currency, 0) + stake
-    return sorted(found.items(), key=lambda pair: -pair[1])
+    from erpsync.store.reading.cause import money  # noqa: PLC0415  (not for help)
+
+    return money((row.record_id, row.currency, row.stake) for row in rows)

@@ -111,7 +111,10 @@ def _named(bench: Workbench, what: str, words: Sequence[str]) -> tuple[list[str]
 
     wanted: dict[str, None] = {}
     for word in words:
-        wanted.update(dict.fromkeys(sys.stdin.read().splitlines() if word == "-" else [word]))
+        named = [word]
+        if from_stdin(named):
+            named = [line.strip() for line in sys.stdin.read().splitlines() if line.strip()]
+        wanted.update(dict.fromkeys(named))
     store = bench.open_to_write(what, create=what == "flows pause")
     names = names_of(store, bench.landscape, now=bench.now())
     for name in wanted:

@@ -13,6 +13,7 @@ from erpsync.cli.asking import ask
 from erpsync.cli.exit_codes import NO
 from erpsync.cli.options import Answer, from_stdin
 from erpsync.cli.output import emit, envelope, say
+from erpsync.cli.progress import under_way
 from erpsync.cli.selecting import stakes_json
 from erpsync.cli.wording import key_text, message_item
 from erpsync.domain.by_hand import Act, Stands, refusal
@@ -108,8 +109,9 @@ def carry_out(
         stdin_taken=found.stdin_taken,
         left=f"left; nothing was {past}",
     )
-    bench.open_to_write(f"messages {found.act}")
-    done = do([row.message_id for row in found.rows])
+    with under_way(f"messages {found.act}", quiet=output is Answer.JSON):
+        bench.open_to_write(f"messages {found.act}")
+        done = do([row.message_id for row in found.rows])
     left_out = [*found.left_out, *done.left_out]
     if output is Answer.JSON:
         emit(_answer(bench, found, done, left_out))

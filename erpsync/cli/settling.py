@@ -16,6 +16,7 @@ from erpsync.errors import UsageError
 from erpsync.terminal import safe
 
 if TYPE_CHECKING:
+    from erpsync.engine.deliver.by_hand import Settled
     from erpsync.store.reading.messages import MessageRow
     from erpsync.workbench import Workbench
 
@@ -95,11 +96,10 @@ def settle(
     _say_settled(bench, row, settled, output)
 
 
-def _say_settled(bench: Workbench, row: MessageRow, settled: object, output: Answer) -> None:
-    state, far_id = str(getattr(settled, "state", "")), getattr(settled, "far_id", None)
-    closed = [f"E-{number}" for number in getattr(settled, "closed", ())]
-    act = getattr(settled, "act", None)
-    act_id = None if act is None else str(act) if str(act).startswith("A-") else f"A-{act}"
+def _say_settled(bench: Workbench, row: MessageRow, settled: Settled, output: Answer) -> None:
+    state, far_id = settled.state, settled.far_id
+    closed = [f"E-{number}" for number in settled.closed]
+    act_id = None if settled.act is None else f"A-{settled.act}"
     usual = bench.landscape.currency
     if output is Answer.JSON:
         emit(

@@ -90,7 +90,8 @@ def _prune(last: dict[str, Any] | None, times: Clock) -> str:
     if last is None:
         return "never"
     gone = plural(int(last.get("messages", 0)), "message")
-    return f"{_moment(last['at'], times)}: {gone} finished before {times.whole(last['before'])}"
+    before = f" finished before {times.whole(last['before'])}" if "before" in last else ""
+    return f"{_moment(last['at'], times)}: {gone}{before}"
 
 
 def _next(facts: dict[str, Any], now: datetime) -> str:

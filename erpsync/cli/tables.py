@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from erpsync.terminal import head, padded, width
@@ -125,11 +125,6 @@ def blocks(columns: Sequence[Column[Row]], rows: Sequence[Row], *, room: int | N
                 first, short = f"{column.heading.lower()}: ", width(text) <= KEY_ROOM
                 lines += wrapped(text, room=room, first=first, then="  ", whole_words=short and not column.free)
     return lines
-
-
-def never_cut(columns: Sequence[Column[Row]]) -> list[Column[Row]]:
-    """The same columns, of which none may be left out or cut: for the evidence of one thing."""
-    return [replace(column, free=False, rank=0, wide=0) for column in columns]
 
 
 def wrapped(text: str, *, room: int | None, first: str = "", then: str = "", whole_words: bool = True) -> list[str]:

@@ -93,7 +93,7 @@ def tail(
 
 def _happenings(bench: Workbench, begin: int | None, *, waits: bool) -> Iterator[list[Happening]]:
     """Everything that happens, as long as somebody reads it. Without ``begin`` the last few come first."""
-    from erpsync.store.reading.happenings import tail_of  # noqa: PLC0415  (not for help)
+    from erpsync.store.reading.happenings import tail_of, version_of  # noqa: PLC0415  (not for help)
 
     store, company = bench.store, bench.landscape.company
     with store.read() as db:
@@ -106,8 +106,7 @@ def _happenings(bench: Workbench, begin: int | None, *, waits: bool) -> Iterator
             if db is not first:
                 another = f"store {store.path.name} was replaced by another file"
                 raise StoreError(another, hint="erpsync tail again, to see what is there now")
-            (version,) = db.execute("PRAGMA data_version").fetchone()
-            if version != seen or more:
+            if (version := version_of(db)) != seen or more:
                 found, more = position.look(db)
                 seen = version
         yield found

@@ -28,7 +28,6 @@ class State(StrEnum):
     DEAD = "dead"
 
 
-UNFINISHED = (State.READY, State.LEASED, State.HELD, State.UNKNOWN, State.DEAD)
 DUE = (State.READY, State.LEASED)
 
 MOVES: dict[State, tuple[State, ...]] = {

@@ -258,6 +258,10 @@ class Crew:
         self.wake()
 
     def _reread(self, system: str, kind: str, far_id: str) -> None:
+        """Read one document again; a system that is left alone altogether is asked by the next try, once it is resumed."""
+        if system in self._pauses.unread and system in self._pauses.unsent:
+            return
+
         async def again() -> None:
             await read_again(self.context, system, kind, far_id)
 

@@ -37,6 +37,7 @@ _PAGES = 1024  # copied between two looks at whether to go on
 _STEPS = 100_000  # of SQLite's machine, between two such looks while the copy is checked
 _MOST_TEXT = 200
 _BESIDE = ("-wal", "-shm", "-journal")
+_OF_THE_STORE = ("", "-wal", "-shm", ".epoch", "-words")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +79,9 @@ def _refuse(store: Path, target: Path) -> None:
         raise UsageError(
             f"backup {name} cannot be made: folder {target.parent} does not exist", hint="make the folder first"
         )
-    own = {store.resolve().with_name(store.resolve().name + end) for end in ("", "-wal", "-shm", ".epoch")}
-    if target.resolve() in own or (target.exists() and target.samefile(store)):
+    own = {store.resolve().with_name(store.resolve().name + end) for end in _OF_THE_STORE}
+    part = target.with_name(name + PART)
+    if any(file.resolve() in own or (file.exists() and file.samefile(store)) for file in (target, part)):
         raise UsageError(f"backup {name} would be the store itself", hint="name another file, best on another disk")
     for end in ("", *_BESIDE):
         there = target.with_name(name + end)
@@ -99,9 +101,9 @@ def _part(part: Path, target: Path) -> Iterator[int]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise UsageError(
-                f"backup {target.name} is being made by another process", hint="wait for it, or name another file"
-            ) from None
+            raise _made_by_another(target) from None
+        if not _is_at(part, file):  # whoever had it finished just then, and it bears the copy's name by now
+            raise _made_by_another(target)
         try:
             with _writing(target):
                 os.ftruncate(file, 0)  # of one that was killed
@@ -111,6 +113,19 @@ def _part(part: Path, target: Path) -> Iterator[int]:
             part.unlink(missing_ok=True)
     finally:
         os.close(file)
+
+
+def _is_at(path: Path, file: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file))
+    except FileNotFoundError:
+        return False
+
+
+def _made_by_another(target: Path) -> UsageError:
+    return UsageError(
+        f"backup {target.name} is being made by another process", hint="wait for it, or name another file"
+    )
 
 
 def _copied(
@@ -181,13 +196,14 @@ def _check(store: Store, part: Path, *, tell: Telling) -> None:
 
 def _name(part: Path, target: Path) -> None:
     """Give the copy its name; whatever came there meanwhile stays."""
+    there = UsageError(f"backup {target.name} exists by now, and is not written over", hint="name another file")
     try:
         os.link(part, target)
     except FileExistsError:
-        raise UsageError(
-            f"backup {target.name} exists by now, and is not written over", hint="name another file"
-        ) from None
+        raise there from None
     except OSError:  # a file system without links
+        if os.path.lexists(target):
+            raise there from None
         part.rename(target)
 
 

@@ -94,9 +94,8 @@ def _integrity(db: Connection, pragma: str) -> Iterator[Problem]:
         ).fetchall()
         named = False
         for name, page in tables:
-            quoted = str(name).replace('"', '""')
             try:
-                for problem in _lines(db, f'PRAGMA {pragma}("{quoted}")'):
+                for problem in wrong_in_table(db, pragma, str(name)):
                     named = True
                     yield problem
             except DatabaseError as error:
@@ -106,6 +105,12 @@ def _integrity(db: Connection, pragma: str) -> Iterator[Problem]:
                 )
         if not named:
             raise
+
+
+def wrong_in_table(db: Connection, pragma: str, table: str) -> Iterator[Problem]:
+    """What ``integrity_check`` or ``quick_check`` says of one table and its indexes; raises DatabaseError."""
+    quoted = table.replace('"', '""')
+    return _lines(db, f'PRAGMA {pragma}("{quoted}")')
 
 
 def _lines(db: Connection, sql: str) -> Iterator[Problem]:

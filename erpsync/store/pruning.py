@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from erpsync.store.connection import Connection
 from erpsync.store.marks import Ids, named_by_books, named_by_log
-from erpsync.store.schema import KEPT_BACK, NO_MINUTE
+from erpsync.store.schema import KEPT_BACK, NO_MINUTE, place
 from erpsync.store.store import Store
 from erpsync.store.telling import Telling
 from erpsync.store.totals import Tally
@@ -31,7 +31,7 @@ _DELIVERED_LAST = (
     "m.state = 'done' AND EXISTS (SELECT 1 FROM pictures p WHERE p.record_id = m.record_id AND p.system_id = m.target_id "
     "AND p.present = 1) AND EXISTS (SELECT 1 FROM records r WHERE r.record_id = m.record_id "
     "AND r.kind IN (SELECT value FROM json_each(:kept))) AND NOT EXISTS (SELECT 1 FROM messages n WHERE n.lane_id = m.lane_id "
-    "AND n.message_id > m.message_id AND n.record_id = m.record_id AND n.state = 'done')"
+    f"AND {place('n.')} IN (0, 2) AND n.message_id > m.message_id AND n.record_id = m.record_id AND n.state = 'done')"
 )
 MESSAGE_GOES = (
     f"(m.state IN {_FINISHED} AND m.state_at < :before AND m.message_id < (SELECT max(message_id) FROM messages) "

@@ -137,7 +137,7 @@ class Words:
         return step
 
     def _step(self, most: int) -> Step:
-        marks, taken, more = dict(self._db.execute("SELECT what, id FROM marks").fetchall()), 0, False
+        marks, taken, more = _marks(self._db), 0, False
         for statement in _ENDED:
             self._db.execute(statement)
         for what, (column, statements) in _FILLS.items():
@@ -180,7 +180,7 @@ class Words:
                 for statement in _TABLES:
                     db.execute(statement)
                 db.executemany("INSERT INTO about VALUES (?, ?)", sorted(self._of.items()))
-            ours = _about(db) == self._of
+            ours = _about(db) == self._of and _FILLS.keys() == _marks(db).keys()
             db.execute("COMMIT")
         finally:
             if db.in_transaction:
@@ -221,8 +221,8 @@ def index_of(store: Path, *, store_id: str, epoch: int) -> Iterator[Index | None
                 db = open_aside_reader(path)
                 undo.callback(db.close)
                 db.execute("BEGIN")
-                if _about(db) == _about_of(store_id, epoch):
-                    marks = dict(db.execute("SELECT what, id FROM marks").fetchall())
+                marks = _marks(db)
+                if _about(db) == _about_of(store_id, epoch) and _FILLS.keys() == marks.keys():
                     found = Index(
                         db, marks, tuple(int(row[0]) for row in db.execute("SELECT attempt_id FROM open_tries"))
                     )
@@ -245,6 +245,10 @@ def _about_of(store_id: str, epoch: int) -> dict[str, str]:
 
 def _about(db: Connection) -> dict[str, str]:
     return {str(name): str(value) for name, value in db.execute("SELECT name, value FROM about")}
+
+
+def _marks(db: Connection) -> dict[str, int]:
+    return {str(what): int(number) for what, number in db.execute("SELECT what, id FROM marks")}
 
 
 def _file_of(path: Path) -> tuple[int, int] | None:

@@ -38,15 +38,6 @@ section() {  # title, words of a command...
   shown "$title" "$said" "$@"
 }
 
-# Who waits behind whom: by lanes where this erpsync lists them, else by what has waited longest.
-waiting() {
-  if "$erpsync" lanes list --help >/dev/null 2>&1; then
-    section 'Lanes that stand still' lanes list --limit "$rows"
-  else
-    section 'Waiting longest' messages list --where 'state = ready and waiting > 1m' --sort -waiting --limit "$rows"
-  fi
-}
-
 stands=0 well=0
 status=$("$erpsync" status --check 2>&1 </dev/null) || stands=$?
 health=$("$erpsync" doctor 2>&1 </dev/null) || well=$?
@@ -62,7 +53,7 @@ if [ "$well" -gt 1 ]; then exit "$well"; fi
 section 'Dead letters' dlq list --limit "$rows"
 section 'Answers lost' messages list --where 'state = unknown' --limit "$rows"
 section 'Held' messages list --where 'state = held' --limit "$rows"
-waiting
+section 'Lanes that stand still' lanes list --limit "$rows"
 section 'Exceptions' exceptions list --limit "$rows"
 section 'Systems' systems list
 section 'Newest acts' audit list --limit "$rows"

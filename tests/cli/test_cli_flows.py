@@ -105,7 +105,8 @@ def test_pausing_twice_is_said_and_is_no_second_act(erpsync: Run) -> None:
 
 
 def test_names_come_through_stdin_too(erpsync: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.stdin", io.StringIO(erpsync("flows", "list", "-o", "ids", "--where", "from = erp").out))
+    names = erpsync("flows", "list", "-o", "ids", "--where", "from = erp").out
+    monkeypatch.setattr("sys.stdin", io.StringIO(names.replace("\n", " \r\n\n")))
     assert erpsync("flows", "pause", "-", "-o", "json").json["total"] == 2
     assert erpsync("flows", "list", "-o", "ids", "--where", "state = paused").out == "items\ncustomers\n"
 

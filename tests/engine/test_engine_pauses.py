@@ -17,7 +17,7 @@ from erpsync.engine.intake.reading import Puller
 from erpsync.engine.pauses import Pauses
 from erpsync.engine.upkeep import flows, systems
 from erpsync.engine.upkeep.systems import probe, probe_due, resume
-from erpsync.errors import AccessDenied, RetryLater, SystemDown
+from erpsync.errors import AccessDenied, Conflict, RetryLater, SystemDown
 from erpsync.store import systems as store_systems
 from erpsync.store.connection import ms
 
@@ -215,6 +215,38 @@ def test_what_a_worker_had_claimed_and_not_sent_is_given_back(make_books, what):
     assert len(wms.writes) == len(wms.documents) == 80
 
 
+def test_a_lost_compare_and_set_is_not_read_again_at_a_system_that_was_paused_meanwhile(make_books):
+    limits = Limits(concurrency=1, timeout=timedelta(seconds=5), deadline=timedelta(seconds=5))
+    books = make_books(kinds=("item",), limits=limits)
+    wms = books.systems["wms"]
+    item(books)
+    books.run()
+    item(books, price="12")
+    books.clock.turn(minutes=6)
+    write, read, asked = wms._write, wms.read, []
+
+    async def slowly(prepared):
+        await asyncio.to_thread(pause, books)
+        await asyncio.sleep(1.2)  # the worker has seen it
+        return await write(prepared)
+
+    async def listening(kind, far_id):
+        asked.append(far_id)
+        return await read(kind, far_id)
+
+    wms._write, wms.read = slowly, listening
+    wms.answers.append(Answer(Conflict("412: changed meanwhile", code="http_412")))
+    books.run()
+    assert (asked, states(books)) == ([], ["done", "ready"])
+    wms._write = write
+    lift(books)
+    wms.answers.append(Answer(Conflict("412: changed meanwhile", code="http_412")))
+    books.clock.turn(seconds=5)
+    books.run()
+    assert len(asked) == 1
+    assert wms.kept("item", "SKU-1")[0].fields["price"] == 12_000_000
+
+
 def test_a_reading_that_was_stopped_can_be_taken_up_by_anybody(make_books):
     books = make_books(kinds=("item",))
     item(books)
@@ -262,6 +294,13 @@ def test_a_system_that_was_down_is_down_after_a_pause_and_not_proven(down):
     pause(down)
     lift(down)
     assert system(down, "state, since, proven, ramp, failures, probe_at, probes") == before
+
+
+def test_of_two_who_resume_it_at_once_one_act_is_on_record(down):
+    first, second = resume(down, "wms", **WHO), resume(down, "wms", **WHO)
+    assert (first.before, first.act is not None) == ("down", True)
+    assert (second.before, second.act) == ("up", None)
+    assert down.rows("SELECT count(*) FROM audit WHERE what = 'system.resume'") == [(1,)]
 
 
 @pytest.mark.parametrize(("what", "probes"), [("both", 0), ("out", 1), ("in", 1)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import shutil
@@ -129,7 +130,14 @@ def test_a_file_that_is_there_is_never_written_over(folder: Path) -> None:
     assert "exists already" in refused(folder, "link.db").message
 
 
-def test_one_that_came_there_meanwhile_stays_too(folder: Path) -> None:
+@pytest.mark.parametrize("links", [True, False])
+def test_one_that_came_there_meanwhile_stays_too(folder: Path, links: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_links(_from: Path, _to: Path) -> None:
+        raise OSError(errno.EPERM, "no links here")
+
+    if not links:
+        monkeypatch.setattr(os, "link", no_links)
+
     def tell(_what: str, _done: int, _of: int) -> None:
         (folder / "copy.db").write_text("quicker", encoding="utf-8")
 
@@ -144,7 +152,7 @@ def test_a_log_left_beside_its_name_would_be_taken_for_the_copys_own(folder: Pat
     assert "backup copy.db-wal exists already" in refused(folder, "copy.db").message
 
 
-@pytest.mark.parametrize("end", ["", "-wal", "-shm", ".epoch"])
+@pytest.mark.parametrize("end", ["", "-wal", "-shm", ".epoch", "-words"])
 def test_the_store_itself_is_no_place_for_its_copy(folder: Path, end: str) -> None:
     assert "would be the store itself" in refused(folder, f"erpsync.db{end}").message
 
@@ -154,6 +162,18 @@ def test_nor_is_another_name_of_it(folder: Path) -> None:
     (folder / "hard.db").hardlink_to(folder / "erpsync.db")
     for name in ("other.db", "hard.db"):
         assert "would be the store itself" in refused(folder, name).message
+
+
+def test_nor_is_a_store_called_like_an_unfinished_copy_begun_anew(tmp_path: Path) -> None:
+    store = tmp_path / "copy.db.part"
+    Store.create(store, now=NIGHT).close()
+    before = store.read_bytes()
+    with (
+        Store.open(store, now=NIGHT, write=False) as opened,
+        pytest.raises(UsageError, match="would be the store itself"),
+    ):
+        back_up(opened, tmp_path / "copy.db", now=lambda: NIGHT, tell=no_telling)
+    assert store.read_bytes() == before
 
 
 def test_a_folder_that_is_not_there_and_one_in_the_files_place_are_said(folder: Path) -> None:
@@ -184,6 +204,24 @@ def test_two_at_once_do_not_write_into_one_file(folder: Path) -> None:
         with pytest.raises(UsageError, match=r"backup copy.db is being made by another process"):
             copy_to(folder, "copy.db")
         assert part.exists()
+
+
+def test_one_that_another_process_finished_just_then_is_not_begun_anew(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part, lock = folder / "copy.db.part", fcntl.flock
+    part.write_bytes(b"whole, by another process")
+
+    def finished_first(file: int, how: int) -> None:
+        if part.exists() and os.path.samestat(part.stat(), os.fstat(file)):
+            (folder / "copy.db").hardlink_to(part)
+            part.unlink()
+        lock(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", finished_first)
+    with pytest.raises(UsageError, match=r"backup copy.db is being made by another process"):
+        copy_to(folder, "copy.db")
+    assert (folder / "copy.db").read_bytes() == b"whole, by another process"
 
 
 @pytest.mark.parametrize("when", ["copying", "checking the copy"])

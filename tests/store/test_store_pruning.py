@@ -18,7 +18,7 @@ from erpsync.errors import NotFound
 from erpsync.store import audit, payloads
 from erpsync.store.checking import verify
 from erpsync.store.connection import ms
-from erpsync.store.pruning import Survey
+from erpsync.store.pruning import MESSAGE_GOES, Survey
 from erpsync.store.reading.messages import counts_by_state, message
 from erpsync.store.schema import NO_MINUTE
 from erpsync.store.store import Store
@@ -236,6 +236,14 @@ def test_the_last_delivery_of_what_has_a_current_value_stays_as_the_evidence_of_
     seal(night)
     prune(night)
     assert messages(night) & {older, newest, removed, order} == {newest}
+
+
+def test_a_level_told_a_hundred_thousand_times_costs_no_more_each(night: Night) -> None:
+    """Whether a delivery is the last is one look behind it in its lane, however many came before."""
+    sql = f"EXPLAIN QUERY PLAN SELECT {MESSAGE_GOES} FROM messages m"
+    with night.store.read() as db:
+        plan = [str(row[3]) for row in db.execute(sql, {"before": 0, "kept": "[]"})]
+    assert "SEARCH n USING INDEX messages_lane (lane_id=? AND <expr>=? AND rowid>?)" in plan
 
 
 def test_contents_that_anything_names_stay(night: Night) -> None:

@@ -111,7 +111,7 @@ def test_it_is_for_its_owner_alone(night: Night) -> None:
     assert stat.S_IMODE(path_beside(night.store.path).stat().st_mode) == 0o600
 
 
-@pytest.mark.parametrize("damage", ["garbage", "cut", "empty", "folder", "unreadable pages"])
+@pytest.mark.parametrize("damage", ["garbage", "cut", "empty", "folder", "unreadable pages", "a mark is gone"])
 def test_one_that_is_damaged_is_never_an_error_and_is_made_anew(night: Night, damage: str) -> None:
     whole = answers(night.store)
     fill(night.store)
@@ -124,6 +124,9 @@ def test_one_that_is_damaged_is_never_an_error_and_is_made_anew(night: Night, da
             file.write_bytes(content[: len(content) // 2 // 4096 * 4096 + 100])
         case "empty":
             file.write_bytes(b"")
+        case "a mark is gone":
+            with closing(sqlite3.connect(file)) as db, db:
+                db.execute("DELETE FROM marks WHERE what = 'events'")
         case "unreadable pages":
             file.write_bytes(content[:4096] + bytes(b ^ 0x5A for b in content[4096:]))
         case _:

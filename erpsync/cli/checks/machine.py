@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from erpsync.cli.checks.finding import Finding, bad, ok, together, warn
 from erpsync.cli.checks.patient import Needs
 from erpsync.cli.output import command_line
-from erpsync.terminal import duration, plural
+from erpsync.terminal import duration, plural, size
 
 if TYPE_CHECKING:
     from erpsync.cli.checks.patient import Patient
@@ -63,15 +63,15 @@ def disk(patient: Patient) -> Finding:
     folder = patient.path.parent
     found = room(folder)
     run = command_line("df", "-h", str(folder))
-    size = patient.files.size + patient.files.log_size
-    free = f"{amount(found.free)} free of {amount(found.size)}"
+    needs = patient.files.size + patient.files.log_size
+    free = f"{size(found.free)} free of {size(found.size)}"
     wrong = []
     if found.read_only:
         wrong.append(bad("it can only be read, not written", command_line("findmnt", "-T", str(folder))))
     if found.free < LOG_BYTES:
         wrong.append(bad(f"{free}: the store cannot grow, workers stop", run))
-    elif found.free < max(_LEAST_ROOM, size):
-        copy = f", a copy of the store takes {amount(size)}" if found.free < size else ""
+    elif found.free < max(_LEAST_ROOM, needs):
+        copy = f", a copy of the store takes {size(needs)}" if found.free < needs else ""
         wrong.append(warn(f"{free}{copy}", run))
     if found.files_free is not None and found.files_free < _LEAST_FILES:
         run = command_line("df", "-i", str(folder))
@@ -135,13 +135,3 @@ def kernel_is_in_step() -> bool | None:
     except (ImportError, OSError, AttributeError):
         return None
     return None if said < 0 else said != _NOT_IN_STEP
-
-
-def amount(size: int) -> str:
-    """Bytes as people read them: ``412 MiB``."""
-    value, unit = float(size), "B"
-    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
-        if value < 1024 or unit == "TiB":
-            break
-        value /= 1024
-    return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"

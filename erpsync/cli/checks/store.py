@@ -6,9 +6,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from erpsync.cli.checks.finding import Finding, bad, together, warn
-from erpsync.cli.checks.machine import amount
 from erpsync.cli.output import command_line
 from erpsync.errors import StoreDamaged, StoreError, StoreLocked, StoreTooNew
+from erpsync.terminal import size
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -83,7 +83,7 @@ def _by_its_files(patient: Patient) -> list[Finding]:
         modes = ", ".join(f"{name} {mode:04o}" for name, mode in files.open_to_others)
         wrong.append(warn(f"others may read it: {modes}", command_line("chmod", "600", *names)))
     if log is not None and log.too_long:
-        text = f"its log has {amount(log.in_use)} in use, and is not begun anew"
+        text = f"its log has {size(log.in_use)} in use, and is not begun anew"
         who = f": {', '.join(log.kept_by)} holds an old moment of it" if log.kept_by else ""
         run = command_line("ps", "-fp", log.kept_by[0].split(" ")[1]) if log.kept_by else "erpsync workers list"
         wrong.append(warn(f"{text}{who}", run))
@@ -109,10 +109,10 @@ def _by_its_rows(patient: Patient) -> tuple[str, list[Finding]]:
     whole = (
         "whole at a quick look" if look.looked == look.tables else f"{look.looked} of {look.tables} tables looked at"
     )
-    size = f"{amount(patient.files.size)}, log {amount(patient.files.log_size)}"
+    sizes = f"{size(patient.files.size)}, log {size(patient.files.log_size)}"
     if found is None:
-        return size, [bad("it was never finished making", "erpsync run")]
-    said = f"{size}; schema {found.schema}, {found.store_id} epoch {found.epoch}; {whole}"
+        return sizes, [bad("it was never finished making", "erpsync run")]
+    said = f"{sizes}; schema {found.schema}, {found.store_id} epoch {found.epoch}; {whole}"
     if why:
         text = f"the next worker takes it for a backup: {why}; it gets a new epoch, so that no key is used twice"
         wrong.append(warn(text, "erpsync store info"))

@@ -136,21 +136,22 @@ def _asked(patient: Patient) -> Finding:
 
 def oldest(patient: Patient) -> Finding:
     """Whether what is due moves, and lost answers are settled. What is dead, ``status`` tells."""
-    from erpsync.store.reading.checkup import oldest_unknown  # noqa: PLC0415  (as above)
+    from erpsync.store.reading.checkup import oldest_unknown, oldest_unpaused  # noqa: PLC0415  (as above)
 
     with patient.read() as db:
         found = _standings(patient, db)
         lost = {system.name: oldest_unknown(db, system.system_id) for system in found}
+        free = {system.name: oldest_unpaused(db, system.system_id) for system in found if system.state == "up"}
     wrong, ages = [], []
     for system in found:
         if system.oldest_due is not None:
-            age = patient.now - system.oldest_due
-            ages.append(age)
-            if age > OLDEST and system.state == "up":
-                where = f"state = ready and system = {system.name}"
-                run = command_line("erpsync", "messages", "list", "--where", where, "--sort", "-age")
-                text = f"{system.due:,} due to {system.name}, the oldest for {patient.times.lasting(system.oldest_due)}: not moving"
-                wrong.append(bad(text, run))
+            ages.append(patient.now - system.oldest_due)
+        still = free.get(system.name)
+        if still is not None and patient.now - still > OLDEST:
+            where = f"state = ready and system = {system.name}"
+            run = command_line("erpsync", "messages", "list", "--where", where, "--sort", "-age")
+            text = f"{system.due:,} due to {system.name}, the oldest for {patient.times.lasting(still)}: not moving"
+            wrong.append(bad(text, run))
         since = lost[system.name]
         if since is not None and patient.now - since > patient.landscape.systems[system.name].retry.unknown_after:
             run = command_line("erpsync", "messages", "list", "--where", f"state = unknown and system = {system.name}")

@@ -29,10 +29,6 @@ class Keys:
         """The same with more keys behind."""
         return Keys((*self.keys, *more))
 
-    def without(self, *names: str) -> Keys:
-        """The same without some."""
-        return Keys(tuple(key for key in self.keys if key.name not in names))
-
 
 @dataclass(frozen=True)
 class Each:

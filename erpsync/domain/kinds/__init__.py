@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from erpsync.domain.flat import Flat
-from erpsync.domain.keys import Key
 from erpsync.domain.nearest import meant
 from erpsync.errors import UsageError
 
@@ -115,11 +114,6 @@ def kind_named(word: str) -> Kind:
         return kind
     words = kind_words()
     raise UsageError(f"{word!r} is no kind of document", hint=f"{meant(word, words)}Kinds: {', '.join(kinds())}")
-
-
-def key_of(kind: Kind, fields: Flat, *, company: str) -> Key:
-    """The business key of a document with these fields."""
-    return Key(kind.name, kind.number(fields), company)
 
 
 _found: list[bool] = []

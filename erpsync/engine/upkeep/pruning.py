@@ -6,7 +6,6 @@ killed at any moment; the next time it goes on with what is left.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -14,7 +13,8 @@ from datetime import datetime
 from itertools import islice
 
 from erpsync.domain.kinds import Supersedes, kinds
-from erpsync.store import audit, pruning
+from erpsync.engine.upkeep import on_record
+from erpsync.store import pruning
 from erpsync.store.connection import Connection, ms
 from erpsync.store.pruning import Counts, Survey
 from erpsync.store.store import Store
@@ -62,7 +62,8 @@ def prune(
     ``patience``: the seconds to wait at most for what workers had in their hands; contents stay where that is longer.
     """
     steps, gone = Steps(store, tell), Counts()
-    act = _note(store, found, now=now(), actor=actor, reason=reason, command=command)
+    after = {"before": found.before, **asdict(found.counts)}
+    act = on_record.note(store, "store.prune", after, now=now(), actor=actor, reason=reason, command=command)
     exceptions, counts = found.exceptions, found.counts
     steps.run(
         "exceptions", exceptions, counts.exceptions, lambda db, ids: pruning.remove_exceptions(db, found, ids, gone)
@@ -134,21 +135,3 @@ def _wait_for_hands(store: Store, found: Survey, *, now: Callable[[], datetime],
         if not still or time.monotonic() >= until:
             return still
         time.sleep(_LOOK_SECONDS)
-
-
-def _note(store: Store, found: Survey, *, now: datetime, actor: str, reason: str, command: str) -> int:
-    after = {"before": found.before, **asdict(found.counts)}
-    return store.writer.call(
-        lambda db: audit.append(
-            db,
-            chain="main",
-            company_id=0,
-            at=now,
-            actor=actor,
-            what="store.prune",
-            subject=f"store:{store.store_id}",
-            reason=reason,
-            command=command,
-            after=json.dumps(after, sort_keys=True).encode(),
-        )
-    )

@@ -112,12 +112,12 @@ async def probe_due(context: Context) -> int:
 
 @dataclass(frozen=True)
 class Resumed:
-    """A system let go on, and how it stood before."""
+    """A system let go on, and how it stood before. ``act``: None where it was up already."""
 
     system: str
     before: str
     waiting: int
-    act: int
+    act: int | None
 
 
 def resume(bench: Bench, name: str, *, actor: str, reason: str, command: str) -> Resumed:
@@ -132,6 +132,8 @@ def resume(bench: Bench, name: str, *, actor: str, reason: str, command: str) ->
     def act(db: Connection) -> Resumed:
         now = context.now_ms
         before = systems.resume(db, system_id, now=now)
+        if before == "up":  # somebody else was quicker
+            return Resumed(name, before, messages.waiting_for(db, company_id, system_id), None)
         cases.heal(
             db,
             "access_denied",

@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from erpsync.store import identity, restored
+from erpsync.store.checking import wrong_in_table
 from erpsync.store.connection import Connection, DatabaseError, OperationalError, moment
 from erpsync.store.migrations import schema_of
 from erpsync.store.reading.selecting import moment_or_none
+from erpsync.store.reading.systems import oldest_ready
+from erpsync.store.systems import system
 
 # Small ones first: they say who is who, and a page of them that is torn stops everything.
 _SMALL = ("meta", "companies", "landscapes", "systems", "flows", "cursors", "workers", "exceptions", "waits", "counts")
@@ -69,9 +72,8 @@ def quick_look(db: Connection, *, seconds: float) -> Whole:
     db.set_progress_handler(lambda: int(time.monotonic() > until), _STEPS)
     try:
         for name in order:
-            said = [str(line) for (text,) in db.execute(f'PRAGMA quick_check("{name}")') for line in text.splitlines()]
-            if wrong := [line for line in said if line != "ok" and not line.startswith("***")]:
-                return Whole(tuple(wrong), looked, len(order))
+            if wrong := tuple(problem.text for problem in wrong_in_table(db, "quick_check", name)):
+                return Whole(wrong, looked, len(order))
             looked += 1
     except OperationalError as error:
         if "interrupt" not in str(error):
@@ -118,9 +120,17 @@ def unread(db: Connection, company: str, *, now_ms: int) -> list[Unread]:
     ]
 
 
-def knows_landscape(db: Connection, digest: str) -> bool:
-    """Whether anybody has worked by this landscape."""
-    return db.execute("SELECT 1 FROM landscapes WHERE digest = ?", (digest,)).fetchone() is not None
+def oldest_unpaused(db: Connection, system_id: int) -> datetime | None:
+    """When the oldest message came that is ready or leased to a system and that nobody has paused; None: there is none."""
+    if system(db, system_id).outward == "paused":
+        return None
+    flows = [int(row[0]) for row in db.execute("SELECT flow_id FROM flows WHERE paused_at IS NULL")]
+    leased = db.execute(
+        "SELECT flow_id, accepted_at FROM messages WHERE state = 'leased' AND target_id = ?", (system_id,)
+    )
+    oldest = [int(at) for flow_id, at in leased if flow_id in flows]
+    oldest += [at for flow_id in flows for at in oldest_ready(db, system_id, flow_id)]
+    return moment_or_none(min(oldest, default=None))
 
 
 def oldest_unknown(db: Connection, system_id: int) -> datetime | None:

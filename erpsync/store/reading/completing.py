@@ -14,7 +14,7 @@ from datetime import datetime
 from erpsync.domain.messages import Reason, State
 from erpsync.store.connection import Connection, ms
 from erpsync.store.reading.selecting import company_id
-from erpsync.store.schema import KEPT_BACK, stuck
+from erpsync.store.schema import KEPT_BACK
 
 MOST = 100
 _LOOKED_AT = 10_000  # rows of an index, where what is looked for stands among others
@@ -66,9 +66,10 @@ def _numbers(db: Connection, company: int, kind: str, stem: str, *, limit: int, 
 
 
 _IN_STATE = {
-    State.DEAD: "state = 'dead' ORDER BY stake DESC, state_at",
-    State.UNKNOWN: "is_head = 1 AND state = 'unknown'",
-    State.HELD: f"{stuck()} AND state = 'held' ORDER BY stake DESC, state_at",  # heads, as lanes list has them
+    State.DEAD: "SELECT message_id FROM messages WHERE state = 'dead' ORDER BY stake DESC, state_at",
+    State.UNKNOWN: "SELECT message_id FROM messages WHERE is_head = 1 AND state = 'unknown'",
+    # What is held waits for something, and nothing else does; once for each reason.
+    State.HELD: "SELECT w.message_id FROM systems s CROSS JOIN waits w ON w.target_id = s.system_id",
 }
 
 
@@ -86,11 +87,7 @@ def message_ids(db: Connection, company: str, digits: str, state: State | None) 
             (_LOOKED_AT, str(Reason.DISCARDED)),
         )
     else:
-        of_company = company_id(db, company)
-        rows = db.execute(
-            f"SELECT message_id FROM messages WHERE company_id = ? AND {_IN_STATE[state]} LIMIT ?",
-            (of_company, _LOOKED_AT),
-        )
+        rows = db.execute(f"{_IN_STATE[state]} LIMIT ?", (_LOOKED_AT,))
     return _messages(db, company, _first(digits, (int(row[0]) for row in rows)))
 
 

@@ -19,6 +19,7 @@ from erpsync.domain.keys import Key
 from erpsync.domain.sought import Sought, plain
 from erpsync.store.connection import Connection, moment
 from erpsync.store.lanes import open_messages_of
+from erpsync.store.reading.audit import act_id
 from erpsync.store.reading.contents import Search, in_contents, state_of
 from erpsync.store.reading.found import Findings, Found, Looked, Rank
 from erpsync.store.reading.selecting import company_id
@@ -136,7 +137,7 @@ def _by_id(db: Connection, text: str, own: int) -> Iterator[Found]:
         for chain, seq, actor, what, subject, reason, at in db.execute(
             query, (asked["chain"] or "main", int(asked["seq"]), own)
         ):
-            name = f"A-{seq}" if chain == "main" else f"A-{chain}-{seq}"
+            name = act_id(chain, seq)
             yield Found(
                 Rank.ID, "id", f"{actor} {what} {subject}" + (f": {reason}" if reason else ""), moment(at), act=name
             )

@@ -219,6 +219,11 @@ def tail_of(db: Connection, company: str, *, since_ms: int | None = None, lately
     return Tail(company, _store_of(db), past, acts, open_tries, not_before=since_ms or 0)
 
 
+def version_of(db: Connection) -> int:
+    """A number that is another one once somebody has written, of one connection; it costs nothing to ask."""
+    return int(db.execute("PRAGMA data_version").fetchone()[0])
+
+
 def _before(db: Connection, query: str, column: str, last: int, since_ms: int) -> int:
     """The last id before a moment; ids and moments grow together. One step down the table for each halving."""
     low, high = 0, last + 1  # everything up to ``low`` came before; from ``high`` on nothing did

@@ -43,7 +43,7 @@ class LaneView:
 
 
 def lane(db: Connection, company: str, system: str, lane_key: str, *, limit: int) -> LaneView:
-    """The lane of messages to ``system`` for ``lane_key``; raises NotFound when the key is not known."""
+    """The lane of messages to ``system`` for ``lane_key``; raises NotFound for a key that is not known, UsageError for a system."""
     own = company_id(db, company)
     target = db.execute("SELECT system_id FROM systems WHERE name = ?", (system,)).fetchone()
     if target is None:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from erpsync.store.connection import Connection
+from erpsync.store.reading.cause import summed
 from erpsync.store.reading.messages import COLUMNS, TABLES, MessageRow, message_row, with_waits
 from erpsync.store.schema import place
 
@@ -68,7 +69,7 @@ def line_behind(db: Connection, message_ids: Iterable[int], *, most: int = MOST)
     counted = sum(int(n) for _, _, n, _ in rows)
     behind = [(str(currency), int(stake)) for currency, stake, _, _ in rows]
     whole = [(str(currency), int(stake)) for currency, _, _, stake in rows]
-    return Line(min(counted, most), counted > most, _largest(behind), _largest(whole))
+    return Line(min(counted, most), counted > most, summed(behind), summed(whole))
 
 
 def lines_behind(db: Connection, message_ids: Sequence[int]) -> list[Line]:
@@ -86,10 +87,6 @@ def lines_behind(db: Connection, message_ids: Sequence[int]) -> list[Line]:
         for n in long:
             lines[n] = line_behind(db, [message_ids[n]], most=share)
     return lines
-
-
-def _largest(sums: Iterable[tuple[str, int]]) -> tuple[tuple[str, int], ...]:
-    return tuple(sorted((pair for pair in sums if pair[1]), key=lambda pair: -pair[1]))
 
 
 def members_behind(db: Connection, message_id: int, *, limit: int) -> list[MessageRow]:

@@ -1,4 +1,4 @@
-"""What waits because a person has paused a system or a flow: the documents of it, and each paused flow as a cause."""
+"""What waits where nothing goes: the documents for a system or along a flow, and each paused flow as a cause."""
 
 from __future__ import annotations
 
