@@ -17,6 +17,7 @@ from erpsync.terminal import amounts, plural, safe
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from erpsync.engine.replay.hand import Done
     from erpsync.store.connection import Connection
     from erpsync.store.reading.line import Line
     from erpsync.store.reading.messages import MessageRow
@@ -128,3 +129,15 @@ def sums(rows: Iterable[MessageRow]) -> tuple[tuple[str, int], ...]:
     from erpsync.store.reading.cause import money  # noqa: PLC0415  (not for help)
 
     return money((row.record_id, row.currency, row.stake) for row in rows)
+
+
+def done_keys(past: str, done: Done | None, left_out: Sequence[tuple[int, str]]) -> dict[str, object]:
+    """What an act on messages came to, in JSON; None: it was only shown. ``past`` is its verb: ``held``, ``discarded``."""
+    return {
+        past: done.done if done else [],
+        "line": done.line if done else [],
+        "stays": [{"message": number, "for": on} for number, on in done.stays] if done else [],
+        "left_out": [{"message": number, "why": why} for number, why in left_out],
+        "closed": [f"E-{number}" for number in done.closed] if done else [],
+        "act": f"A-{done.act}" if done and done.act is not None else None,
+    }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from erpsync.cli.acting import FateOfLine, LineFate, fate_text, letters_named, show_letters
+from erpsync.cli.acting import FateOfLine, LineFate, done_keys, fate_text, letters_named, show_letters
 from erpsync.cli.asking import ask
 from erpsync.cli.commands import Command, group, workbench
 from erpsync.cli.exit_codes import NO
@@ -241,7 +241,6 @@ def _carry_out(
 def _done_answer(bench: Workbench, verb: str, rows: list[MessageRow], result: Done | None) -> dict[str, object]:
     """What was done, in JSON; None: it was only shown."""
     items = [message_item(row, now=bench.now(), usual=bench.landscape.currency) for row in rows]
-    done, left_out = (result.done, result.left_out) if result else ([], [])
     return envelope(
         bench,
         f"dlq.{verb}",
@@ -249,6 +248,5 @@ def _done_answer(bench: Workbench, verb: str, rows: list[MessageRow], result: Do
         total=len(items),
         shown=len(items),
         items=items,
-        **{_DONE_TO[verb]: done},
-        left_out=[{"id": number, "why": why} for number, why in left_out],
+        **done_keys(_DONE_TO[verb], result, result.left_out if result else ()),
     )

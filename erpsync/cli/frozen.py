@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from erpsync.cli.acting import by_system, named, show_first, sums
+from erpsync.cli.acting import by_system, done_keys, named, show_first, sums
 from erpsync.cli.asking import ask
 from erpsync.cli.exit_codes import NO
 from erpsync.cli.options import Answer, from_stdin
@@ -124,14 +124,6 @@ def _answer(bench: Workbench, found: Frozen, done: Done | None, left_out: list[t
     """What was done, in JSON; None: it was only shown."""
     usual = bench.landscape.currency
     items = [message_item(row, now=bench.now(), usual=usual) for row in found.rows]
-    told = {
-        _PAST[found.act]: done.done if done else [],
-        "line": done.line if done else [],
-        "stays": [{"id": number, "waits": on} for number, on in done.stays] if done else [],
-        "left_out": [{"id": number, "why": why} for number, why in left_out],
-        "closed": [f"E-{number}" for number in done.closed] if done else [],
-        "act": f"A-{done.act}" if done and done.act is not None else None,
-    }
     return envelope(
         bench,
         f"messages.{found.act}",
@@ -142,7 +134,7 @@ def _answer(bench: Workbench, found: Frozen, done: Done | None, left_out: list[t
         line_behind=found.behind.count,
         line_more=found.behind.more,
         line_at_stake=stakes_json(found.behind.stakes, usual=usual),
-        **told,
+        **done_keys(_PAST[found.act], done, left_out),
     )
 
 

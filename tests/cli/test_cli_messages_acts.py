@@ -114,7 +114,7 @@ def test_of_many_those_that_cannot_are_left_out_said_so_and_it_is_exit_1(
     assert [message_of(erpsync, number)["state"] for number in (FREE, BEHIND)] == ["held", "held"]
     told = erpsync("messages", "release", FREE, CHILD, "--yes", "-o", "json")
     assert told.code == 1
-    assert told.json["left_out"] == [{"id": 5, "why": "held for customer:CU-1107, not for a person"}]
+    assert told.json["left_out"] == [{"message": 5, "why": "held for customer:CU-1107, not for a person"}]
     acts = erpsync("audit", "list", "-o", "json").json["items"]
     assert [(act["what"], act["subject"]) for act in acts[:2]] == [("message.release", "12"), ("message.hold", "7,12")]
 

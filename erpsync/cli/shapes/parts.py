@@ -145,4 +145,20 @@ ENTRY = keys(
     key("text", TEXT, "a sentence, exact"),
 )
 FIELDS = Named(ANYTHING)
-LEFT_OUT = Each(keys(key("id", WHOLE, "the message"), key("why", TEXT, "why nothing was done with it")))
+LEFT_OUT = Each(keys(key("message", WHOLE, "the message"), key("why", TEXT, "why nothing was done with it")))
+
+
+def done(past: str) -> tuple[Key, ...]:
+    """What an act on messages came to; ``past`` is its verb."""
+    return (
+        key(past, Each(WHOLE), "those it was done with"),
+        key("line", Each(WHOLE), "those of their line that went with them"),
+        key(
+            "stays",
+            Each(keys(key("message", WHOLE, "the message"), key("for", TEXT, "for what"))),
+            "those that stay held for something else",
+        ),
+        key("left_out", LEFT_OUT, "those it was not done with"),
+        key("closed", Each(TEXT), "the exceptions that it closed"),
+        maybe("act", TEXT, "the act in the audit log"),
+    )

@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from erpsync.cli.shapes.keys import ANYTHING, DECIMAL, FLAG, MOMENT, TEXT, WHOLE, Each, Named, key, keys, maybe, not_yet
-from erpsync.cli.shapes.parts import ATTEMPT, COUNTED, FIELDS, LEFT_OUT, MESSAGE, RUN, STATE, SUMS, answer, listing
+from erpsync.cli.shapes.parts import (
+    ATTEMPT,
+    COUNTED,
+    FIELDS,
+    LEFT_OUT,
+    MESSAGE,
+    RUN,
+    STATE,
+    SUMS,
+    answer,
+    done,
+    listing,
+)
 
 _LINE = (
     key("line_behind", WHOLE, "how many wait behind it, at any depth"),
@@ -64,23 +76,14 @@ SHAPES = (
     *(
         answer(
             f"messages.{verb}",
-            f"Messages {done}",
+            f"Messages {past}",
             key("dry_run", FLAG, "whether it was only shown"),
             *COUNTED,
             key("items", Each(MESSAGE), "the messages as they were before"),
             *_LINE,
-            key(done, Each(WHOLE), "those it was done with"),
-            key("line", Each(WHOLE), "those of their line that went with them"),
-            key(
-                "stays",
-                Each(keys(key("id", WHOLE, "the message"), key("waits", TEXT, "for what"))),
-                "those that stay held for something else",
-            ),
-            key("left_out", LEFT_OUT, "those it was not done with"),
-            key("closed", Each(TEXT), "the exceptions that it closed"),
-            maybe("act", TEXT, "the act in the audit log"),
+            *done(past),
         )
-        for verb, done in (("hold", "held"), ("release", "released"), ("skip", "skipped"))
+        for verb, past in (("hold", "held"), ("release", "released"), ("skip", "skipped"))
     ),
     listing(
         "dlq.list",
@@ -126,14 +129,13 @@ SHAPES = (
     *(
         answer(
             f"dlq.{verb}",
-            f"Letters {done}",
+            f"Letters {past}",
             key("dry_run", FLAG, "whether it was only shown"),
             *COUNTED,
             key("items", Each(MESSAGE), "the letters as they were before"),
-            key(done, Each(WHOLE), "those it was done with"),
-            key("left_out", LEFT_OUT, "those it was not done with"),
+            *done(past),
         )
-        for verb, done in (("discard", "discarded"), ("restore", "restored"))
+        for verb, past in (("discard", "discarded"), ("restore", "restored"))
     ),
     listing(
         "lanes.list",
@@ -185,7 +187,7 @@ SHAPES = (
         *_LINE,
         key(
             "left_out",
-            Each(keys(key("message", WHOLE, "the message"), key("why", TEXT, "why it does not go"))),
+            LEFT_OUT,
             "those that do not go",
         ),
         not_yet("stock", "what it does to stock"),
@@ -195,11 +197,7 @@ SHAPES = (
             "result",
             keys(
                 key("replayed", Each(WHOLE), "those that are ready again"),
-                key(
-                    "failed",
-                    Each(keys(key("message", WHOLE, "the message"), key("why", TEXT, "why not"))),
-                    "those that are not",
-                ),
+                key("failed", LEFT_OUT, "those that are not"),
             ),
             "what was done; null with --dry-run, or when nothing matched",
         ),

@@ -131,11 +131,3 @@ def all_kind_words() -> dict[str, str]:
     from erpsync.domain.kinds import kind_words  # noqa: PLC0415  (only where a filter names one)
 
     return kind_words()
-
-
-def rows_by_id(rows: Iterable[Sequence[object]]) -> dict[int, list[Sequence[object]]]:
-    """Rows gathered under the id in their first column."""
-    found: dict[int, list[Sequence[object]]] = {}
-    for row in rows:
-        found.setdefault(int(str(row[0])), []).append(row[1:])
-    return found
