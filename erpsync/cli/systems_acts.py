@@ -83,7 +83,12 @@ def pause(
     ctx: typer.Context,
     system: Name,
     *,
-    only_in: Annotated[bool, typer.Option("--in", help="read nothing from it", rich_help_panel=WHAT)] = False,
+    only_in: Annotated[
+        bool,
+        typer.Option(
+            "--in", help="read no changes from it; what a write must look up is still asked", rich_help_panel=WHAT
+        ),
+    ] = False,
     only_out: Annotated[bool, typer.Option("--out", help="send nothing to it", rich_help_panel=WHAT)] = False,
     both: Annotated[
         bool, typer.Option("--both", help="neither, and no probes; unless said", rich_help_panel=WHAT)
