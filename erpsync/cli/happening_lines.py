@@ -38,7 +38,8 @@ def what_of(one: Happening) -> str:
 def text_of(one: Happening) -> str:
     """The rest of the line, exact."""
     if one.kind == "act":
-        return ", ".join(part for part in (one.actor, one.said) if part)
+        about = "" if one.message is None else f"message {one.message}"
+        return ", ".join(part for part in (one.actor, about, one.said) if part)
     if one.kind != "attempt":
         return one.said
     parts = ["asked"] if one.asks else []
