@@ -90,7 +90,7 @@ def release(
         dry_run=dry_run,
         yes=yes,
         output=output,
-        afterwards=lambda _: ["next: erpsync run --until-idle"],
+        afterwards=_after_release,
     )
 
 
@@ -137,6 +137,13 @@ def skip(
 
 def _behind(line: Line, becomes: str) -> str:
     return f"line behind  {line.text}, {amounts(line.stakes)}: {becomes}"
+
+
+def _after_release(done: Done) -> list[str]:
+    """What moves them now: a worker; where all wait on for something else, what that is."""
+    if done.stays and len(done.stays) == len(done.done):
+        return [f"next: erpsync messages show {done.stays[0][0]}"]
+    return ["next: erpsync run --until-idle"]
 
 
 def _numbers(ids: Sequence[int]) -> str:

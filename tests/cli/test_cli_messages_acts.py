@@ -124,6 +124,7 @@ def test_what_waits_for_more_than_a_person_stays_held_and_the_answer_says_for_wh
     answer = erpsync("messages", "release", STANDS, "--yes")
     assert answer.code == 0
     assert "message 4 waits for no person any more, but stays held for customer:CU-1107 (A-3, mira)." in answer.out
+    assert answer.out.splitlines()[-1] == "next: erpsync messages show 4", "a worker would move nothing"
     assert message_of(erpsync, STANDS)["waits"] == [
         {"reason": "parent", "on": "customer:CU-1107", "since": "2026-10-15T06:02:40Z"}
     ]
