@@ -53,6 +53,8 @@ def hold(
         return holding.hold(bench, numbers, actor=bench.actor, reason=reason, command=bench.command)
 
     def afterwards(done: Done) -> list[str]:
+        if len(done.done) > SHOWN:
+            return ["next: erpsync messages list --where 'state = held'"]
         return [f"next: erpsync messages release {_numbers(done.done)}"]
 
     return carry_out(bench, found, act, dry_run=dry_run, yes=yes, output=output, afterwards=afterwards)

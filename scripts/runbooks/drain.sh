@@ -43,6 +43,7 @@ look() { "$erpsync" status -o json </dev/null; }
 dead() { "$erpsync" dlq list -o jsonl </dev/null; }
 read_with() { "$python" -c "$1"; }
 
+"$erpsync" status </dev/null >/dev/null || exit $?  # what keeps it from being read, in words for people
 said=$(look) || exit $?
 letters=$(dead) || exit $?
 before=$(printf '%s' "$letters" | read_with "$deaths" | LC_ALL=C sort)
