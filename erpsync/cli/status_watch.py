@@ -13,8 +13,8 @@ from erpsync.cli.selecting import clock, stake_json
 from erpsync.cli.status import read_status, status_lines
 from erpsync.cli.status_json import status_answer
 from erpsync.cli.streams import on_terminal
-from erpsync.errors import StoreError
 from erpsync.cli.wording import waiting_seconds
+from erpsync.errors import StoreError
 from erpsync.terminal import safe
 
 if TYPE_CHECKING:
