@@ -12,7 +12,8 @@ from erpsync.cli.output import as_json, envelope, flush, say
 from erpsync.cli.selecting import clock, stake_json
 from erpsync.cli.status import read_status, status_lines
 from erpsync.cli.status_json import status_answer
-from erpsync.cli.streams import on_terminal
+from erpsync.cli.streams import on_terminal, room
+from erpsync.cli.tables import fitted
 from erpsync.cli.wording import waiting_seconds
 from erpsync.errors import StoreError
 from erpsync.terminal import safe
@@ -35,7 +36,7 @@ def watch(bench: Workbench, *, every_seconds: float, output: Answer) -> NoReturn
             raise StoreError(f"store {store.name} is gone", hint=f"ls -l {store.parent}")
         found, begun = read_status(bench), True
         if redraws:
-            lines = _on_one_screen(status_lines(bench, found))
+            lines = _on_one_screen(list(fitted(status_lines(bench, found), room=room())))
             say(_HOME_AND_CLEAR + lines[0], *lines[1:], whole=True)
         else:
             now = _figures(bench, found)

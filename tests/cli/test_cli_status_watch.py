@@ -83,10 +83,12 @@ def test_json_is_an_object_a_line(night: Path) -> None:
     assert process.returncode == 143
 
 
-@pytest.mark.parametrize("rows", [24, 60])
-def test_a_terminal_is_drawn_anew_each_time_and_its_first_line_stays_in_sight(night: Path, rows: int) -> None:
+@pytest.mark.parametrize(("rows", "columns"), [(24, 80), (60, 80), (60, 57)])
+def test_a_terminal_is_drawn_anew_each_time_and_its_first_line_stays_in_sight(
+    night: Path, rows: int, columns: int
+) -> None:
     leader, follower = pty.openpty()
-    termios.tcsetwinsize(follower, (rows, 80))
+    termios.tcsetwinsize(follower, (rows, columns))
     process = subprocess.Popen(
         [sys.executable, "-m", "erpsync", "status", "--watch", "--every", "500ms"],
         cwd=night,
@@ -109,6 +111,7 @@ def test_a_terminal_is_drawn_anew_each_time_and_its_first_line_stays_in_sight(ni
         assert screen.startswith("acme-prod PRODUCTION")
         assert "NOT WELL: " in screen
         assert screen.count("\n") < rows
+        assert all(len(line) <= columns for line in screen.splitlines()), "none is broken by the terminal"
         assert bool(re.search(r"\n\d+ more lines: erpsync status\r\n$", screen)) == (rows == 24)
     assert "\x1b" not in screens[1] + screens[2]
 
