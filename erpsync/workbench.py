@@ -113,6 +113,13 @@ class Workbench:
 
             path = self.landscape.store
             if not path.exists():
+                from erpsync.store.whereabouts import files  # noqa: PLC0415  (only where there is none)
+
+                if files(path).was_here:
+                    raise StoreError(
+                        f"store {path.name} is gone: what lies beside it says that it was here",
+                        hint=f"look: ls -la {path.parent}",
+                    )
                 flows = {flow.kind: None for flow in self.landscape.flows}
                 raise StoreError(
                     f"store {path.name} does not exist yet: nothing was synchronised here",

@@ -152,7 +152,7 @@ class Lines:
             say(self._row({name: name for name in _HEADINGS}).rstrip())
         self._widen(cells)
         start = self._row(cells) + "  "
-        text = safe(text_of(one))
+        text = safe(_beside(one))
         if columns is not None:
             left = columns - width(start)
             text = shortened(text, left) if left >= _LEAST_TEXT else ""
@@ -175,6 +175,13 @@ class Lines:
 
     def _row(self, cells: Mapping[str, str]) -> str:
         return "  ".join(padded(cells[name], self._widths[name], right=name in _RIGHT) for name in _HEADINGS)
+
+
+def _beside(one: Happening) -> str:
+    """The rest of a line whose ID is the act's: the message it was done to is named as well."""
+    if one.kind != "act" or one.message is None:
+        return text_of(one)
+    return ", ".join(part for part in (one.actor, f"message {one.message}", one.said) if part)
 
 
 def _id(one: Happening) -> str:

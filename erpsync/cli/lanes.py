@@ -55,7 +55,7 @@ def list_(
     bench = workbench(ctx)
     with bench.store.read() as db:
         asked = selection(bench, where, limit=limit, sort=sort, output=output)
-        found = stuck_lanes(db, asked, lines=output is not Output.IDS)
+        found = stuck_lanes(db, asked, lines=output is not Output.IDS or bool(limit))
     times, usual, page = clock(bench), bench.landscape.currency, found.page
     remarks = [count_line(len(page.items), page.total, page.everything, "lane", times=times)]
     if not (found.weighed or sort):

@@ -127,7 +127,7 @@ def show(
         act = act_of_message(db, bench.landscape.company, row)
     command = _curl(bench, row, tries) if curl else None
     if command is not None and output is Answer.TABLE:
-        say(*command.splitlines())
+        say(command, whole=True)
         return
     times, usual = clock(bench), bench.landscape.currency
     content = found.sent or found.record

@@ -53,6 +53,8 @@ def hold(
         return holding.hold(bench, numbers, actor=bench.actor, reason=reason, command=bench.command)
 
     def afterwards(done: Done) -> list[str]:
+        if len(done.done) > SHOWN:
+            return ["next: erpsync messages list --where 'state = held'"]
         return [f"next: erpsync messages release {_numbers(done.done)}"]
 
     return carry_out(bench, found, act, dry_run=dry_run, yes=yes, output=output, afterwards=afterwards)
@@ -90,7 +92,7 @@ def release(
         dry_run=dry_run,
         yes=yes,
         output=output,
-        afterwards=lambda _: ["next: erpsync run --until-idle"],
+        afterwards=_after_release,
     )
 
 
@@ -137,6 +139,13 @@ def skip(
 
 def _behind(line: Line, becomes: str) -> str:
     return f"line behind  {line.text}, {amounts(line.stakes)}: {becomes}"
+
+
+def _after_release(done: Done) -> list[str]:
+    """What moves them now: a worker; where all wait on for something else, what that is."""
+    if done.stays and len(done.stays) == len(done.done):
+        return [f"next: erpsync messages show {done.stays[0][0]}"]
+    return ["next: erpsync run --until-idle"]
 
 
 def _numbers(ids: Sequence[int]) -> str:

@@ -22,6 +22,6 @@ def in_hand_text(in_hand: int) -> str:
 def waiting_text(waiting: int) -> str:
     """How many wait, at no cost to them."""
     if not waiting:
-        return "Nothing waits yet; what comes will wait, and spend no try."
+        return "Nothing is due there; what comes will wait, and spend no try."
     verb, its = ("waits", "its") if waiting == 1 else ("wait", "their")
     return f"{plural(waiting, 'message')} {verb}, and spend{'s' if waiting == 1 else ''} no try; {its} time limit stands still."

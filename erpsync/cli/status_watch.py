@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from typing import TYPE_CHECKING, NoReturn
@@ -11,8 +12,10 @@ from erpsync.cli.output import as_json, envelope, flush, say
 from erpsync.cli.selecting import clock, stake_json
 from erpsync.cli.status import read_status, status_lines
 from erpsync.cli.status_json import status_answer
-from erpsync.cli.streams import on_terminal
+from erpsync.cli.streams import on_terminal, room
+from erpsync.cli.tables import fitted
 from erpsync.cli.wording import waiting_seconds
+from erpsync.errors import StoreError
 from erpsync.terminal import safe
 
 if TYPE_CHECKING:
@@ -20,16 +23,20 @@ if TYPE_CHECKING:
     from erpsync.workbench import Workbench
 
 _HOME_AND_CLEAR = "\x1b[H\x1b[2J"
+_LEAST_ROWS = 5
 
 
 def watch(bench: Workbench, *, every_seconds: float, output: Answer) -> NoReturn:
     """Show how everything stands at this pace, until a signal ends it. The store is let go in between."""
     redraws = output is Answer.TABLE and on_terminal(sys.stdout)
-    before: object = None
+    store, before = bench.landscape.store, None
+    begun = False
     while True:
-        found = read_status(bench)
+        if begun and not store.exists():
+            raise StoreError(f"store {store.name} is gone", hint=f"ls -l {store.parent}")
+        found, begun = read_status(bench), True
         if redraws:
-            lines = status_lines(bench, found)
+            lines = _on_one_screen(list(fitted(status_lines(bench, found), room=room())))
             say(_HOME_AND_CLEAR + lines[0], *lines[1:], whole=True)
         else:
             now = _figures(bench, found)
@@ -39,6 +46,15 @@ def watch(bench: Workbench, *, every_seconds: float, output: Answer) -> NoReturn
         flush()
         bench.close()
         time.sleep(every_seconds)
+
+
+def _on_one_screen(lines: list[str]) -> list[str]:
+    """As many as a terminal shows without moving the first ones away; the last says how many are left out."""
+    rows = os.get_terminal_size(sys.stdout.fileno()).lines
+    if rows < _LEAST_ROWS or len(lines) < rows:
+        return lines
+    drawn = rows - 2  # one for what is said of the rest, one for the cursor
+    return [*lines[:drawn], f"{len(lines) - drawn} more lines: erpsync status"]
 
 
 def _figures(bench: Workbench, found: Status) -> dict[str, str]:

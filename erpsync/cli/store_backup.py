@@ -13,7 +13,7 @@ from erpsync.cli.output import command_line, emit, envelope, room, say, utc, war
 from erpsync.cli.progress import under_way
 from erpsync.cli.selecting import clock
 from erpsync.cli.tables import wrapped
-from erpsync.errors import StoreError
+from erpsync.errors import StoreError, UsageError
 from erpsync.terminal import count, plural, safe, size
 
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ def backup(
     from erpsync.store.backup import back_up  # noqa: PLC0415  (not for help)
 
     bench = workbench(ctx)
+    if file == "-":
+        raise UsageError("backup - would be stdout: a copy is looked over, and needs a file", hint="name a file")
     target = (bench.folder or Path.cwd()) / Path(file).expanduser()
     with under_way("store backup", quiet=output is Answer.JSON) as told:
         copy = back_up(bench.store, target, now=bench.now, tell=told.bytes_step)

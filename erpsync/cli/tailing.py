@@ -60,7 +60,12 @@ def tail(
     limit: Annotated[
         int | None,
         typer.Option(
-            "--limit", metavar="N", min=0, max=1_000_000_000, help="end after so many; 0 for none", rich_help_panel=WHAT
+            "--limit",
+            metavar="N",
+            min=0,
+            max=1_000_000_000,
+            help="end after so many; 0: no limit",
+            rich_help_panel=WHAT,
         ),
     ] = None,
     output: Format = Output.TABLE,

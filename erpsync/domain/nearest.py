@@ -6,13 +6,16 @@ from collections.abc import Iterable
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The one of ``known`` that is most like ``word``, whatever the case of its letters; None where none is like it."""
+    """The one of ``known`` that is most like ``word``, whatever the case of its letters; None where none is like it.
+
+    The dashes before an option make it like no other.
+    """
     from difflib import get_close_matches  # noqa: PLC0415  (only for a hint)
 
     spelled: dict[str, str] = {}
     for name in known:
-        spelled.setdefault(name.lower(), name)
-    near = get_close_matches(word.lower()[:100], spelled, n=1)
+        spelled.setdefault(name.lower().lstrip("-"), name)
+    near = get_close_matches(word.lower().lstrip("-")[:100], spelled, n=1)
     return spelled[near[0]] if near else None
 
 

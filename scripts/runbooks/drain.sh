@@ -18,6 +18,7 @@ while [ $# -gt 0 ]; do
       [[ ${2:-} =~ ^[0-9]{1,6}$ ]] || die "$1 needs a number of seconds" "$1 30"
       printf -v "${1#--}" '%s' "$2"
       shift 2 ;;
+    -h | --help) sed -n '2,/^set /s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) die "drain.sh has no option $1" "drain.sh [--timeout SECONDS] [--every SECONDS]" ;;
   esac
 done
@@ -43,6 +44,7 @@ look() { "$erpsync" status -o json </dev/null; }
 dead() { "$erpsync" dlq list -o jsonl </dev/null; }
 read_with() { "$python" -c "$1"; }
 
+"$erpsync" status </dev/null >/dev/null || exit $?  # what keeps it from being read, in words for people
 said=$(look) || exit $?
 letters=$(dead) || exit $?
 before=$(printf '%s' "$letters" | read_with "$deaths" | LC_ALL=C sort)

@@ -12,6 +12,7 @@ rows=10   # of a listing
 lines=60  # of a section
 export COLUMNS=120 NO_COLOR=1
 
+case ${1:-} in -h | --help) sed -n '2,/^set /s/^# \{0,1\}//p' "$0"; exit 0 ;; esac
 if [ $# -gt 0 ]; then
   printf 'error: triage.sh takes no words\nhint: triage.sh > ticket.md; ERPSYNC_LANDSCAPE=FILE names a landscape\n' >&2
   exit 2

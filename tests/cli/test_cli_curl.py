@@ -111,6 +111,14 @@ def in_bash(command: str, **environ: str) -> subprocess.CompletedProcess[bytes]:
     )
 
 
+def test_a_narrow_terminal_does_not_break_it(tried: Callable[..., tuple[Run, str]]) -> None:
+    erpsync, number = tried(
+        b'{"name": "a name of several words", "street": "a street of several words", "city": "Bremen"}'
+    )
+    narrow = erpsync("messages", "show", number, "--curl", columns=40)
+    assert narrow.out == erpsync("messages", "show", number, "--curl").out
+
+
 @needs_curl
 @pytest.mark.parametrize("name", BODIES)
 def test_what_was_sent_arrives_byte_for_byte(name: str, tried: Callable[..., tuple[Run, str]], far: Got) -> None:

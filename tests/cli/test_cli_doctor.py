@@ -285,6 +285,15 @@ def test_a_paused_system_is_a_warning_with_who_and_since_when(night: Path, erpsy
     assert told["text"] == "shop paused for sending by mira since 03:12:40 (0s), 0 wait"
 
 
+def test_a_paused_flow_is_a_warning_with_who_and_since_when(night: Path, erpsync: Run) -> None:
+    calm(night)
+    work(night)
+    erpsync("flows", "pause", "items")
+    told = found(erpsync)["oldest"]
+    assert (told["state"], told["run"]) == ("warn", "erpsync flows resume items")
+    assert told["text"].startswith("flow items paused by mira since 03:12:40 (0s)")
+
+
 def test_what_is_due_and_does_not_move_is_bad_and_a_lost_answer_a_warning(night: Path, erpsync: Run) -> None:
     calm(night)
     with Store.open(night / "erpsync.db", now=NIGHT) as store:
@@ -314,7 +323,12 @@ def test_what_waits_because_somebody_paused_it_is_not_called_stuck(
     assert found(erpsync)["oldest"]["state"] == "bad"
     assert erpsync(*pause).code == 0
     told = found(erpsync)["oldest"]
-    assert (told["state"], told["text"]) == ("ok", "the oldest due for 1h30m")
+    said = (
+        ("warn", "flow items paused by mira since 03:12:40 (0s)")
+        if "flows" in pause
+        else ("ok", "the oldest due for 1h30m")
+    )
+    assert (told["state"], told["text"]) == said
 
 
 def test_a_row_that_says_what_cannot_be_stops_no_other_check(night: Path, erpsync: Run) -> None:

@@ -232,3 +232,15 @@ def test_an_argument_that_is_not_utf8_is_no_defect(erpsync: Run) -> None:
 
 def test_a_limit_beyond_all_bounds_is_refused(erpsync: Run) -> None:
     assert erpsync("messages", "list", "--limit", "9" * 20).code == 2
+
+
+def test_a_store_that_was_here_is_gone_and_nobody_is_told_to_make_an_empty_one(erpsync: Run, night: Path) -> None:
+    (night / "erpsync.db").rename(night / "elsewhere.db")
+    (night / "erpsync.db.epoch").touch()
+    for words in (("status",), ("lanes", "list"), ("messages", "hold", "12", "--yes")):
+        answer = erpsync(*words)
+        assert answer.code == 4
+        assert told(answer) == [
+            "error: store erpsync.db is gone: what lies beside it says that it was here",
+            f"hint: look: ls -la {night}",
+        ]

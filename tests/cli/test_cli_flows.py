@@ -77,7 +77,7 @@ def test_pausing_says_what_waits_and_that_reading_goes_on(erpsync: Run) -> None:
         "flow items is paused: nothing is sent along it, reading goes on.",
         "4 messages wait, and spend no try; their time limit stands still.",
         "flow customers is paused: nothing is sent along it, reading goes on.",
-        "Nothing waits yet; what comes will wait, and spend no try.",
+        "Nothing is due there; what comes will wait, and spend no try.",
         "next: erpsync flows resume items customers",
     ]
     items = flow(erpsync, "items")

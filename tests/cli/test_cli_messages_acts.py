@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import shlex
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from conftest import Run  # type: ignore[import-not-found]  # the folder's own conftest
-from night_store import NIGHT
+from night_store import NIGHT, Night
 
 from erpsync.store.store import Store
 
@@ -43,6 +45,18 @@ def test_a_held_message_says_who_holds_it_and_why_and_how_to_let_it_go(erpsync: 
     assert "12" in erpsync("messages", "list", "--where", "state = held", "-o", "ids").out.split()
     assert "1 message to shop waits for a person" in erpsync("status").out
     assert erpsync("store", "verify").code == 0
+
+
+def test_what_is_to_be_done_next_about_very_many_is_a_command_that_runs(
+    night: Path, run_in: Callable[[Path], Run]
+) -> None:
+    with Store.open(night / "erpsync.db", now=NIGHT) as store:
+        more = Night(store)
+        many = [str(more.message(f"item:SKU-7{n}", to="shop", state="ready")) for n in range(6)]
+    erpsync = run_in(night)
+    last = erpsync("messages", "hold", *many, "--yes").out.splitlines()[-1]
+    assert last == "next: erpsync messages list --where 'state = held'"
+    assert set(many) <= set(erpsync(*shlex.split(last)[2:], "-o", "ids").out.split())
 
 
 def test_what_is_released_is_ready_and_due_now(erpsync: Run) -> None:
@@ -124,6 +138,7 @@ def test_what_waits_for_more_than_a_person_stays_held_and_the_answer_says_for_wh
     answer = erpsync("messages", "release", STANDS, "--yes")
     assert answer.code == 0
     assert "message 4 waits for no person any more, but stays held for customer:CU-1107 (A-3, mira)." in answer.out
+    assert answer.out.splitlines()[-1] == "next: erpsync messages show 4", "a worker would move nothing"
     assert message_of(erpsync, STANDS)["waits"] == [
         {"reason": "parent", "on": "customer:CU-1107", "since": "2026-10-15T06:02:40Z"}
     ]

@@ -10,6 +10,7 @@ import select
 import signal
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -82,8 +83,12 @@ def test_json_is_an_object_a_line(night: Path) -> None:
     assert process.returncode == 143
 
 
-def test_a_terminal_is_drawn_anew_each_time(night: Path) -> None:
+@pytest.mark.parametrize(("rows", "columns"), [(24, 80), (60, 80), (60, 57)])
+def test_a_terminal_is_drawn_anew_each_time_and_its_first_line_stays_in_sight(
+    night: Path, rows: int, columns: int
+) -> None:
     leader, follower = pty.openpty()
+    termios.tcsetwinsize(follower, (rows, columns))
     process = subprocess.Popen(
         [sys.executable, "-m", "erpsync", "status", "--watch", "--every", "500ms"],
         cwd=night,
@@ -105,6 +110,9 @@ def test_a_terminal_is_drawn_anew_each_time(night: Path) -> None:
     for screen in screens[1:3]:
         assert screen.startswith("acme-prod PRODUCTION")
         assert "NOT WELL: " in screen
+        assert screen.count("\n") < rows
+        assert all(len(line) <= columns or "erpsync" in line for line in screen.splitlines()), "but for commands"
+        assert bool(re.search(r"\n\d+ more lines: erpsync status\r\n$", screen)) == (rows == 24)
     assert "\x1b" not in screens[1] + screens[2]
 
 
@@ -116,7 +124,7 @@ def test_a_store_that_goes_ends_it_with_what_is_true(night: Path) -> None:
             file.unlink()
         _, remarks = process.communicate(timeout=20)
     assert process.returncode == 4
-    assert remarks.startswith("error: store erpsync.db does not exist")
+    assert remarks.startswith("error: store erpsync.db is gone\nhint: ls -l ")
 
 
 @pytest.mark.parametrize(

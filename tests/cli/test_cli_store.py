@@ -117,6 +117,7 @@ def test_a_backup_that_cannot_be_noted_is_good_all_the_same(
         ("erpsync.db", "error: backup erpsync.db would be the store itself"),
         ("away/copy.db", "error: backup copy.db cannot be made: folder"),
         (".", "error: backup"),
+        ("-", "error: backup - would be stdout"),
     ],
 )
 def test_a_target_that_cannot_be_one_is_said_in_one_line(file: str, text: str, erpsync: Run, night: Path) -> None:

@@ -203,7 +203,7 @@ def test_it_can_be_paused_before_anything_was_carried_and_without_its_secret(erp
     (night / "erpsync.db").unlink()
     told = erpsync("systems", "pause", "erp", environ={"ERP_TOKEN": ""})
     assert told.code == 0, told.err
-    assert "Nothing waits yet" in told.out
+    assert "Nothing is due there" in told.out
     assert standing(erpsync, "erp")["pause"] == "both"
 
 

@@ -100,6 +100,12 @@ def test_what_just_happened_and_no_more(erpsync: Run) -> None:
     assert erpsync("tail", "--no-wait", "--since", "1s").out == ""
 
 
+def test_an_act_names_the_message_it_was_done_to(erpsync: Run) -> None:
+    erpsync("messages", "hold", "12", "--yes", "--reason", "odd")
+    (line,) = erpsync("tail", "--no-wait", "--since", "1m", "--where", "what = message.hold").out.splitlines()[1:]
+    assert line.endswith("mira, message 12, odd")
+
+
 def test_a_retry_says_when_it_is_tried_again(night: Path, run_in: Callable[[Path], Run]) -> None:
     def retried(more: Night) -> None:
         message = more.message("item:SKU-8", to="erp", state="ready", ago=1, tries=2, due_at=more.at(0.5))

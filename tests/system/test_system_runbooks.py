@@ -198,7 +198,9 @@ def test_drain_refuses_what_it_does_not_know(practice: Practice, words: tuple[st
 
 def test_drain_hands_on_that_the_store_cannot_be_used(practice: Practice) -> None:
     (practice.folder / "erpsync.db").write_bytes(b"no store at all" * 1_000)
-    assert run(practice, "drain.sh").code == 4
+    told = run(practice, "drain.sh")
+    assert told.code == 4
+    assert told.err.startswith("error: "), "for people, not for programs"
 
 
 @pytest.mark.parametrize("script", sorted(RUNBOOKS.glob("*.sh")), ids=lambda path: path.name)

@@ -135,14 +135,22 @@ def _asked(patient: Patient) -> Finding:
 
 
 def oldest(patient: Patient) -> Finding:
-    """Whether what is due moves, and lost answers are settled. What is dead, ``status`` tells."""
+    """Whether what is due moves, and lost answers are settled; which flows a person paused. What is dead, ``status`` tells."""
+    from erpsync.store.connection import moment  # noqa: PLC0415  (as above)
+    from erpsync.store.flows import paused  # noqa: PLC0415  (as above)
     from erpsync.store.reading.checkup import oldest_unknown, oldest_unpaused  # noqa: PLC0415  (as above)
 
     with patient.read() as db:
         found = _standings(patient, db)
         lost = {system.name: oldest_unknown(db, system.system_id) for system in found}
         free = {system.name: oldest_unpaused(db, system.system_id) for system in found if system.state == "up"}
+        flows = paused(db).values()
     wrong, ages = [], []
+    for flow in flows:
+        text = (
+            f"flow {flow.name} {pause_text('both', flow.paused_by)} since {patient.times.both(moment(flow.paused_at))}"
+        )
+        wrong.append(warn(text, command_line("erpsync", "flows", "resume", flow.name)))
     for system in found:
         if system.oldest_due is not None:
             ages.append(patient.now - system.oldest_due)

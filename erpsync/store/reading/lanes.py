@@ -90,7 +90,8 @@ FIELDS: dict[str, Field] = {
     "lane": MESSAGE_FIELDS["lane"],
     "stake": Field("m.stake", Sort.MONEY, currency="m.currency"),
     "state": Field("m.state", words=lambda: {state: state for state in ("dead", "held", "unknown")}),
-    "system": Field("s.name"),
+    "system": MESSAGE_FIELDS["system"],
+    "target": MESSAGE_FIELDS["system"],
     "waiting": Field("m.state_at", Sort.AGE),
 }
 WEIGHED = 200
