@@ -113,12 +113,10 @@ class Workbench:
 
             path = self.landscape.store
             if not path.exists():
-                from erpsync.store.whereabouts import files  # noqa: PLC0415  (only where there is none)
-
-                if files(path).was_here:
+                if self._was_here(path):
                     raise StoreError(
                         f"store {path.name} is gone: what lies beside it says that it was here",
-                        hint=f"look: ls -la {path.parent}",
+                        hint=f"look: ls -la {path.parent}; to begin anew, move {path.name}.epoch away too",
                     )
                 flows = {flow.kind: None for flow in self.landscape.flows}
                 raise StoreError(
@@ -128,6 +126,13 @@ class Workbench:
             self._store = Store.open(path, now=self.now(), write=False)
         return self._store
 
+    @staticmethod
+    def _was_here(path: Path) -> bool:
+        """Whether a store was at a path and is not any more."""
+        from erpsync.store.whereabouts import files  # noqa: PLC0415  (only where there is none)
+
+        return files(path).was_here
+
     def open_to_write(self, what: str, *, create: bool = False) -> Store:
         """The store, open for writing; ``create`` makes it when there is none. Raises ReadOnly and StoreError."""
         self.refuse_change(what)
@@ -136,8 +141,8 @@ class Workbench:
         from erpsync.store.store import Store  # noqa: PLC0415  (help and --version open none)
 
         path = self.landscape.store
-        if not create and not path.exists():
-            return self.store  # raises: there is none
+        if not path.exists() and (not create or self._was_here(path)):
+            return self.store  # raises: there is none, or it is gone, and none is made in its place
         self._close_store()
         now = self.now()
         self._store = Store.open_or_create(path, now=now) if create else Store.open(path, now=now, write=True)

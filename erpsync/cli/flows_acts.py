@@ -29,7 +29,14 @@ Flows = Annotated[
 ]
 
 
-def pause(ctx: typer.Context, flows: Flows, *, reason: Reason = "", output: AnswerFormat = Answer.TABLE) -> None:
+def pause(
+    ctx: typer.Context,
+    flows: Flows,
+    *,
+    reason: Reason = "",
+    yes: Yes = False,  # noqa: ARG001  (it never asks; scripts say it everywhere)
+    output: AnswerFormat = Answer.TABLE,
+) -> None:
     """Send nothing along these flows until somebody resumes them; workers on every machine obey within seconds.
 
     What is along them waits, and spends no try; its time limit stands still. Calls in flight come to their end, and

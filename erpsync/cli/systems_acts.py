@@ -94,6 +94,7 @@ def pause(
         bool, typer.Option("--both", help="neither, and no probes; unless said", rich_help_panel=WHAT)
     ] = False,
     reason: Reason = "",
+    yes: Yes = False,  # noqa: ARG001  (it never asks; scripts say it everywhere)
     output: AnswerFormat = Answer.TABLE,
 ) -> None:
     """Leave a system alone until somebody resumes it; workers on every machine obey within seconds.

@@ -237,10 +237,12 @@ def test_a_limit_beyond_all_bounds_is_refused(erpsync: Run) -> None:
 def test_a_store_that_was_here_is_gone_and_nobody_is_told_to_make_an_empty_one(erpsync: Run, night: Path) -> None:
     (night / "erpsync.db").rename(night / "elsewhere.db")
     (night / "erpsync.db.epoch").touch()
-    for words in (("status",), ("lanes", "list"), ("messages", "hold", "12", "--yes")):
+    makes = (("sync",), ("run", "--once"), ("systems", "pause", "erp"), ("flows", "pause", "items"))
+    for words in (("status",), ("lanes", "list"), ("messages", "hold", "12", "--yes"), *makes):
         answer = erpsync(*words)
         assert answer.code == 4
         assert told(answer) == [
             "error: store erpsync.db is gone: what lies beside it says that it was here",
-            f"hint: look: ls -la {night}",
+            f"hint: look: ls -la {night}; to begin anew, move erpsync.db.epoch away too",
         ]
+        assert not (night / "erpsync.db").exists()

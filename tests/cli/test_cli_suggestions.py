@@ -49,7 +49,7 @@ def told(answer: Answer) -> tuple[str, str]:
             "dlq discard: --line goo is none of go, discard, hold",
             "go? All: erpsync dlq discard --help",
         ),
-        ("flows pause orders --yes", "flows pause has no option --yes", "All: erpsync flows pause --help"),
+        ("flows pause orders --now", "flows pause has no option --now", "All: erpsync flows pause --help"),
         ("dlq list --limit x", "dlq list: --limit x is no whole number", "erpsync dlq list --help"),
         ("dlq list --limit -1", "dlq list: --limit -1 is less than 0", "erpsync dlq list --help"),
         ("dlq list --limit 9999999999", "dlq list: --limit 9999999999 is more than 1,000,000,000", "erpsync dlq list --help"),

@@ -200,7 +200,8 @@ def test_read_only_pauses_nothing(erpsync: Run) -> None:
 
 
 def test_it_can_be_paused_before_anything_was_carried_and_without_its_secret(erpsync: Run, night: Path) -> None:
-    (night / "erpsync.db").unlink()
+    for file in night.glob("erpsync.db*"):
+        file.unlink()
     told = erpsync("systems", "pause", "erp", environ={"ERP_TOKEN": ""})
     assert told.code == 0, told.err
     assert "Nothing is due there" in told.out
