@@ -136,7 +136,7 @@ def money(minor: int | None, currency: str) -> str:
 
 def amounts(sums: Iterable[tuple[str, int]]) -> str:
     """Sums in several currencies as one phrase, the largest first: ``9,870.00 USD and 120.00 EUR``."""
-    parts = [f"{money(minor, currency)} {currency}".rstrip() for currency, minor in sums if minor]
+    parts = [f"{money(minor, currency)} {safe(currency)}".rstrip() for currency, minor in sums if minor]
     return " and ".join(parts) or "0"
 
 

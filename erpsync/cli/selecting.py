@@ -9,7 +9,7 @@ from erpsync.cli.output import warn
 from erpsync.domain.nearest import meant
 from erpsync.domain.values import from_minor_units
 from erpsync.errors import UsageError
-from erpsync.terminal import Clock, amounts, money, plural
+from erpsync.terminal import Clock, amounts, money, plural, safe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -110,17 +110,17 @@ def count_line(shown: int, total: int, everything: int, noun: str, *, times: Clo
 
 
 def one_currency(currencies: Iterable[str], *, usual: str) -> str | None:
-    """The one currency of these rows, ``usual`` when none has any; None where they differ."""
+    """The one currency of these rows, safe, ``usual`` when none has any; None where they differ."""
     found = {currency for currency in currencies if currency}
     if not found:
         return usual
-    return found.pop() if len(found) == 1 else None
+    return safe(found.pop()) if len(found) == 1 else None
 
 
 def stake_text(stake: int, currency: str, *, beside: bool) -> str:
     """An amount; with its currency where the heading cannot name one for all."""
     amount = money(stake, currency)
-    return f"{amount} {currency}" if beside and stake else amount
+    return f"{amount} {safe(currency)}" if beside and stake else amount
 
 
 def sums_text(stakes: Iterable[tuple[str, int]], *, heading: str | None) -> str:

@@ -80,6 +80,7 @@ _OPEN_WAIT_SECONDS = 30.0
 _FIRST_NAP, _LONGEST_NAP = 0.001, 0.008
 
 _BORN = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST, _LAST = datetime(1, 1, 3, tzinfo=UTC), datetime(9999, 12, 29, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _T = TypeVar("_T")
 
@@ -90,8 +91,12 @@ def ms(moment: datetime) -> int:
 
 
 def moment(ms: int) -> datetime:
-    """The moment, in UTC, of milliseconds since 1970."""
-    return _BORN + timedelta(milliseconds=ms)
+    """The moment, in UTC, of milliseconds since 1970; of what no calendar has, the first or last that every zone has."""
+    try:
+        found = _BORN + timedelta(milliseconds=ms)
+    except OverflowError:
+        return _FIRST if ms < 0 else _LAST
+    return min(max(found, _FIRST), _LAST)
 
 
 def sqlite_is_sound(version: tuple[int, ...] = SQLITE_VERSION) -> bool:
