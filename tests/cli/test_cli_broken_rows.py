@@ -10,6 +10,8 @@ from test_cli_terminals import FOR_PROGRAMS, READING, words  # type: ignore[impo
 
 from erpsync.store.connection import open_writer
 
+pytestmark = pytest.mark.long
+
 BROKEN = {
     "contents that are no JSON": "UPDATE payloads SET content = X'ff007b22'",
     "contents that are JSON of another kind": 'UPDATE payloads SET content = CAST(\'[1, {"a": null}, "x"]\' AS BLOB)',

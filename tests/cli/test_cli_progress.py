@@ -102,6 +102,7 @@ def seen(folder: Path, *words: str, **more: Any) -> Seen:
     return on_terminal([sys.executable, "-m", "erpsync", *words], folder, {**os.environ, **SECRETS}, **more)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("words", SLOW, ids=" ".join)
 def test_what_takes_long_says_so_on_a_line_that_is_redrawn_and_gone_at_the_end(
     night: Path, words: tuple[str, ...]
@@ -126,6 +127,7 @@ def test_on_one_terminal_the_answer_stands_alone_at_the_end(night: Path) -> None
     assert slow.err.rpartition(CLEARED)[2] == b"store erpsync.db is whole.\r\n"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("output", ["json", "jsonl", "ids"])
 def test_whoever_asked_for_json_or_ids_sees_none_of_it(night: Path, output: str) -> None:
     words = ("store", "verify") if output == "json" else ("workers", "list")
@@ -141,6 +143,7 @@ def test_a_terminal_that_cannot_redraw_gets_a_line_now_and_then(night: Path) -> 
     assert [re.sub(r"\d+s", "Ns", line) for line in lines] == ["store verify: Ns"], lines
 
 
+@pytest.mark.long
 def test_a_pipe_gets_a_line_every_five_seconds_and_nothing_before(night: Path) -> None:
     with kept_away(night / "erpsync.db", 2.4, readers=True):
         assert seen(night, "store", "verify", terminal=False).err == b""

@@ -23,7 +23,7 @@ from night_store import make_night
 
 from erpsync.store.connection import open_writer
 
-pytestmark = pytest.mark.shells
+pytestmark = [pytest.mark.shells, pytest.mark.long]
 
 HOSTILE = (
     "H1 $(touch pwned)",

@@ -22,6 +22,8 @@ from in_process import say
 from practice import Practice
 from simulation import Simulation
 
+pytestmark = pytest.mark.long
+
 TRIES = 2
 Cause = tuple[str, str]
 

@@ -10,6 +10,8 @@ from practice import Practice
 from simulation import Simulation
 from terminals import CLEARED, Seen, on_terminal
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def practice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Practice]:

@@ -14,6 +14,8 @@ import pytest
 from practice import Practice, Ran
 from simulation import Simulation
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).resolve().parents[2]
 RUNBOOKS = ROOT / "scripts" / "runbooks"
 SKU = "SKU-PLANTED"
